@@ -1,0 +1,53 @@
+"""Gradient descent on regression data and surfaces: exact, fast, and open to look into.
+
+Every descent is one loop over four parts, problem.gradient x sampling x rule x schedule -> Run:
+
+    import gd_core as gd
+
+    problem = gd.Regression(gd.load("diabetes"))
+    run = gd.descend(problem, gd.Variant(sampling=gd.MiniBatch(32)), gd.Budget(epochs=20))
+    run.loss[-1], problem.optimum.value, problem.coefficients(run.final)
+
+Names are loaded when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "checks": ("setting",),
+    "comparison": ("Comparison", "compare"),
+    "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
+    "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
+    "losses": ("LOSSES",),
+    "models": ("MODELS",),
+    "problem": ("Optimum",),
+    "regression": ("SCALINGS", "Regression"),
+    "rules": ("RULES", "SGD", "Adagrad", "Adam", "RMSprop", "Rule"),
+    "sampling": ("Batch", "MiniBatch", "Stochastic"),
+    "schedules": (
+        "SCHEDULES", "Constant", "Cosine", "ExactLineSearch", "ExponentialDecay", "InverseScaling", "LineSearch",
+        "StepDecay", "WarmupCosine",
+    ),
+    "tables": ("TableError", "read_table", "to_dataset", "usable_columns"),
+    "textbook": ("gradient_descent",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME_OF, "figures"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return import_module("gd_core.figures")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'gd_core' has no attribute {name!r}")
+    value = getattr(import_module(f"gd_core.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
