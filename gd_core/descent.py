@@ -4,8 +4,8 @@
 functions, so a new rule or model never touches it, and it releases the GIL. `descend` feeds it row orders an epoch or a
 few at a time, and rates from the schedule, and makes a `Run` of what was recorded.
 
-Plain stochastic descent on a squared loss has a fused kernel beside the general loop, `advance_plain`, because there the
-indirect calls would cost more than the arithmetic. It gives the same numbers to the last bit.
+Plain stochastic descent on a squared loss has a fused kernel beside the general loop, `advance_plain`, because there
+the indirect calls would cost more than the arithmetic. It gives the same numbers to the last bit.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Budget:
     """How far a run goes: exactly one of epochs, updates and examples, and what may stop it before.
 
     ``examples`` counts rows read; a run stops before the update that would read more.
-    ``gradient_tolerance``: the run has converged once the norm of the full gradient is at most this; ``loss_tolerance``:
-    once an epoch changes the loss by at most this. 0 switches either off. Batch descent looks at its gradient before
-    every update; the others look at the full gradient after every epoch.
+    ``gradient_tolerance``: the run has converged once the norm of the full gradient is at most this;
+    ``loss_tolerance``: once an epoch changes the loss by at most this. 0 switches either off. Batch descent looks at
+    its gradient before every update; the others look at the full gradient after every epoch.
     ``divergence``: the run has diverged once a parameter is further than this from its start, or not finite.
     """
 
@@ -435,7 +435,8 @@ def descend(problem: Problem, variant: Variant, budget: Budget, *, progress: Pro
 
     ``progress`` is called with the share of the budget that is spent, from 0 to 1, a few times a second at most.
     The same problem, variant and budget give the same numbers to the last bit.
-    Raises ValueError for a batch larger than the data, a start of the wrong length, or a line search where none applies.
+    Raises ValueError for a batch larger than the data, a start of the wrong length, or a line search where none
+    applies.
     """
     descent = _Descent(problem, variant, budget)
     return descent.run(progress)
