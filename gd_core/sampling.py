@@ -89,7 +89,7 @@ class _Drawn(Sampling):
     replacement: bool = False
 
     def orders(self, n_samples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-        """``default_rng(seed)``: one ``permutation(n_samples)`` an epoch, or ``integers(n_samples, size=n_samples)``."""
+        """From ``default_rng(seed)``, an epoch at a time: ``permutation(n)`` or ``integers(n, size=n)``."""
         generator = np.random.default_rng(seed)
         rows = np.arange(n_samples)
         while True:
