@@ -1,0 +1,8 @@
+"""The Data page."""
+
+import streamlit as st
+
+from pages.shared import frame
+
+with frame.open_page("Data"):
+    st.title("Data")

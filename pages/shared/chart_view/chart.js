@@ -1,0 +1,258 @@
+// The chart view: one mounted component that holds a list of linked Plotly figures in a responsive grid.
+//
+// Python sends each figure as the text of its JSON. A figure whose text and theme are unchanged is not drawn again; a changed
+// one goes through Plotly.react into the same element, so zoom and hidden traces stay, and the camera is put back by hand.
+
+const SPATIAL = new Set(["surface", "scatter3d", "mesh3d", "cone", "streamtube", "volume", "isosurface"]);
+const STEP = Math.PI / 36; // five degrees a key press
+const KEYS = {
+  ArrowLeft: { azimuth: -STEP },
+  ArrowRight: { azimuth: STEP },
+  ArrowUp: { elevation: STEP },
+  ArrowDown: { elevation: -STEP },
+  "+": { zoom: 1 / 1.1 },
+  "=": { zoom: 1 / 1.1 }, // the plus key without shift
+  "-": { zoom: 1.1 },
+};
+const CONFIG = {
+  displaylogo: false,
+  responsive: false, // the view watches its own size: plotly.js listens to the window's alone
+  showTips: false,
+  modeBarButtonsToRemove: (
+    "select2d lasso2d autoScale2d toggleSpikelines hoverClosestCartesian hoverCompareCartesian zoomIn2d zoomOut2d " +
+    "hoverClosest3d orbitRotation tableRotation resetCameraLastSave3d"
+  ).split(" "),
+};
+
+const cameras = new Map(); // outlives a view, so that a page left and opened again shows what was last looked at
+const views = new WeakMap();
+
+/** plotly.js, fetched once for all views of the page; the promise is the window's, as two versions of this file may meet. */
+function plotly(path) {
+  window.gdPlotly ??= load(new URL(`.${path}`, document.baseURI)).catch((error) => {
+    window.gdPlotly = undefined; // the next view tries again
+    throw error;
+  });
+  return window.gdPlotly;
+}
+
+async function load(address) {
+  // The server sends no caching headers with the file, so the browser's own store keeps it (over https and on localhost).
+  const store = await window.caches?.open("gd-plotly").catch(() => undefined);
+  let response = await store?.match(address);
+  if (!response) {
+    response = await fetch(address);
+    if (!response.ok) throw new Error(`plotly.js did not arrive (${response.status})`);
+    for (const old of (await store?.keys()) ?? []) await store.delete(old);
+    await store?.put(address, response.clone()).catch(() => undefined); // a full store is no reason to fail
+  }
+  const plain = await new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).blob();
+  const source = URL.createObjectURL(new Blob([plain], { type: "text/javascript" }));
+  await new Promise((resolve, reject) => {
+    const script = document.createElement("script"); // not import(): the file is no module
+    Object.assign(script, { src: source, onload: resolve, onerror: reject });
+    document.head.append(script);
+  });
+  URL.revokeObjectURL(source);
+  return window.Plotly;
+}
+
+/** The page's theme as a Plotly template: whatever a figure states itself wins over it. */
+function themeOf(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(`--st-${name}`).trim();
+  const [text, paper, raised, line] = [
+    "text-color",
+    "background-color",
+    "secondary-background-color",
+    "border-color",
+  ].map(read);
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true };
+  const spatial = { ...axis, showbackground: false };
+  return {
+    font: { color: text, family: read("font") },
+    // The page's own colour, not a transparent one: a saved picture must be readable outside the page.
+    paper_bgcolor: paper,
+    plot_bgcolor: paper,
+    colorway: read("chart-categorical-colors").split(","),
+    hoverlabel: { bgcolor: raised, bordercolor: line, font: { color: text } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: read("gray-text-color"), activecolor: text },
+    xaxis: axis,
+    yaxis: axis,
+    scene: { xaxis: spatial, yaxis: spatial, zaxis: spatial },
+  };
+}
+
+function merged(below, above) {
+  if (!below || typeof below !== "object" || Array.isArray(above) || typeof above !== "object") return above;
+  const result = { ...below };
+  for (const [name, value] of Object.entries(above)) result[name] = merged(below[name], value);
+  return result;
+}
+
+/** The camera after a key press: its eye turned about the z axis through the centre, or moved along the line of sight. */
+function turned(camera, { azimuth = 0, elevation = 0, zoom = 1 }) {
+  const { center, eye } = camera;
+  const [x, y, z] = [eye.x - center.x, eye.y - center.y, eye.z - center.z];
+  const distance = Math.hypot(x, y, z) * zoom;
+  const around = Math.atan2(y, x) + azimuth;
+  const limit = Math.PI / 2 - STEP; // straight above, "up" has no meaning
+  const above = Math.max(-limit, Math.min(limit, Math.atan2(z, Math.hypot(x, y)) + elevation));
+  const flat = distance * Math.cos(above);
+  const moved = { x: flat * Math.cos(around), y: flat * Math.sin(around), z: distance * Math.sin(above) };
+  return { ...camera, eye: { x: center.x + moved.x, y: center.y + moved.y, z: center.z + moved.z } };
+}
+
+class View {
+  constructor(parent) {
+    this.root = document.createElement("div");
+    this.root.className = "gd-view";
+    this.message = document.createElement("p");
+    this.message.className = "gd-message";
+    this.root.append(this.message);
+    this.figures = []; // { box, scenes } and, once drawn, what the screen shows: json, look, width, height
+    this.queue = Promise.resolve();
+    this.observer = new ResizeObserver(() => this.draw());
+    parent.append(this.root);
+  }
+
+  update(data, send) {
+    Object.assign(this, { data, send });
+    this.root.style.setProperty("--gd-height", `${data.height}px`);
+    this.root.style.setProperty("--gd-columns", data.columns);
+    while (this.figures.length > data.figures.length) this.remove(this.figures.pop());
+    while (this.figures.length < data.figures.length) this.add(this.figures.length);
+    this.figures.forEach(({ box }, index) => box.setAttribute("aria-label", data.labels[index]));
+    this.draw();
+  }
+
+  add(index) {
+    const box = document.createElement("div");
+    box.className = "gd-figure";
+    box.tabIndex = 0;
+    box.setAttribute("role", "img");
+    this.figures.push({ box, scenes: [] });
+    box.addEventListener("keydown", (event) => this.press(index, event));
+    this.message.before(box);
+    this.observer.observe(box);
+  }
+
+  remove({ box }) {
+    this.observer.unobserve(box);
+    window.Plotly?.purge(box); // gives back its WebGL contexts: a page has sixteen
+    box.remove();
+  }
+
+  destroy() {
+    this.observer.disconnect();
+    this.data = null;
+    this.figures.forEach((figure) => this.remove(figure));
+    this.root.remove();
+  }
+
+  /** Bring the screen up to the latest data, theme and width; calls queue up, and one that has nothing to do does nothing. */
+  draw() {
+    this.root.dataset.state = "drawing";
+    this.queue = this.queue
+      .then(() => this.drawNow())
+      .catch((error) => {
+        this.root.dataset.state = "failed";
+        this.message.textContent = "This chart could not be drawn. Reload the page to try again.";
+        console.error(error);
+      });
+  }
+
+  async drawNow() {
+    if (!this.data) return;
+    const Plotly = await plotly(this.data.plotly);
+    const theme = themeOf(this.root);
+    const look = JSON.stringify(theme);
+    for (const [index, figure] of this.figures.entries()) {
+      const { clientWidth: width, clientHeight: height } = figure.box;
+      const json = this.data?.figures[index];
+      if (!json || !width) continue; // in a closed tab or expander: drawn when it opens
+      if (figure.json !== json || figure.look !== look) {
+        const { data, layout } = JSON.parse(json);
+        const { template } = layout;
+        layout.template = { ...template, layout: merged(template?.layout, theme) };
+        const flat = data.some((trace) => !SPATIAL.has(trace.type));
+        const above = layout.title?.text ? 44 : 28; // the buttons stand there
+        layout.margin ??= flat ? { l: 56, r: 16, t: above, b: 48 } : { l: 0, r: 0, t: above, b: 0 };
+        layout.uirevision ??= "kept";
+        for (const trace of data) if (SPATIAL.has(trace.type)) layout[trace.scene ?? "scene"] ??= {};
+        figure.scenes = Object.keys(layout).filter((name) => /^scene\d*$/.test(name));
+        for (const scene of figure.scenes) {
+          const camera = cameras.get(this.cameraName(index, scene));
+          if (camera) layout[scene].camera = camera;
+        }
+        await Plotly.react(figure.box, data, { ...layout, autosize: true }, CONFIG);
+        if (!figure.json) this.listen(index);
+        Object.assign(figure, { json, look });
+      } else if (figure.width !== width || figure.height !== height) {
+        await Plotly.Plots.resize(figure.box);
+      }
+      Object.assign(figure, { width, height });
+    }
+    this.message.textContent = "";
+    this.root.dataset.state = "ready";
+  }
+
+  listen(index) {
+    const { box } = this.figures[index];
+    for (const event of ["plotly_relayouting", "plotly_relayout"]) {
+      box.on(event, (change) => {
+        for (const scene of this.figures[index].scenes) {
+          const camera = change?.[`${scene}.camera`];
+          if (camera) this.turn(index, scene, camera, event === "plotly_relayout");
+        }
+      });
+    }
+    box.on("plotly_click", ({ points }) => {
+      if (!this.data.clicks || !points.length) return;
+      const { x, y, z, curveNumber, pointNumber, customdata } = points[0];
+      const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value) ?? null;
+      const click = { figure: index, curve: curveNumber, point: plain(pointNumber), x, y, z: z ?? null };
+      this.send("click", { ...click, customdata: plain(customdata) });
+    });
+  }
+
+  cameraName(index, scene) {
+    const { key, together } = this.data;
+    return JSON.stringify(together ? [key] : [key, index, scene]);
+  }
+
+  /** Remember where a scene is looked at from and, if cameras go together, show the others from there. */
+  turn(index, scene, camera, settled) {
+    cameras.set(this.cameraName(index, scene), camera);
+    if (!this.data.together || this.following) return;
+    this.following = true; // the others' own events lead back here
+    const moves = [];
+    for (const [other, { box, scenes, json }] of this.figures.entries()) {
+      for (const name of json ? scenes : []) {
+        if (other === index && name === scene) continue;
+        if (settled) moves.push(window.Plotly.relayout(box, { [`${name}.camera`]: camera }));
+        // While the mouse moves, the scene alone: a relayout of the whole figure cannot keep up.
+        else box._fullLayout[name]._scene.setViewport({ ...box._fullLayout[name], camera });
+      }
+    }
+    Promise.all(moves).finally(() => (this.following = false));
+  }
+
+  press(index, event) {
+    const { box, scenes } = this.figures[index];
+    if (!KEYS[event.key] || event.ctrlKey || event.metaKey || event.altKey || !scenes.length) return;
+    event.preventDefault();
+    const change = {};
+    for (const scene of scenes) change[`${scene}.camera`] = turned(box._fullLayout[scene].camera, KEYS[event.key]);
+    window.Plotly.relayout(box, change);
+  }
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (!views.has(parentElement)) views.set(parentElement, new View(parentElement));
+  views.get(parentElement).update(data, setTriggerValue);
+  return () => {
+    views.get(parentElement)?.destroy();
+    views.delete(parentElement);
+  };
+}

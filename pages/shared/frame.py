@@ -1,0 +1,111 @@
+"""The frame around every page: its title and icon, the menu, the data set in use, and a net below its errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.shared import chart
+
+_LOG = logging.getLogger(__name__)
+
+NAME = "Gradient Descent Lab"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of the menu: its script, seen from the app's folder, its title and its icons."""
+
+    path: str
+    title: str
+    icon: str
+    # The browser's tab takes an emoji: Streamlit would fetch a Material icon for it from another host.
+    favicon: str
+
+
+PAGES = (
+    Page(path="app.py", title="Start", icon=":material/home:", favicon="📉"),
+    Page(path="pages/data.py", title="Data", icon=":material/table_chart:", favicon="🗂️"),
+    Page(path="pages/compare.py", title="Compare", icon=":material/compare_arrows:", favicon="⚖️"),
+)
+
+
+class Frame:
+    """What a page can change in the frame around it."""
+
+    def __init__(self, place: st.delta_generator.DeltaGenerator) -> None:
+        self._place = place
+
+    def data_in_use(self, text: str | None) -> None:
+        """Say at the top of the page which data set is in use; the text is shown as it is, not as Markdown or HTML."""
+        if text:
+            self._place.text(f"Data in use: {text}", wrap=True)
+        else:
+            self._place.empty()
+
+
+@contextmanager
+def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
+    """Draw the frame of the page with this title and run its body inside a guard.
+
+    ``with frame.open_page("Data", data="diabetes, 442 rows") as page: ...``; ``page.data_in_use(text)`` renews the line
+    about the data once the body knows better. Raises ValueError for a title that is not in PAGES.
+    """
+    page = next((page for page in PAGES if page.title == title), None)
+    if page is None:
+        raise ValueError(f"title must be one of {', '.join(page.title for page in PAGES)}, got {title!r}")
+    page_title = NAME if page is PAGES[0] else f"{page.title} · {NAME}"
+    st.set_page_config(page_title=page_title, page_icon=page.favicon, layout="wide")
+    st.html(f"<style>{_STYLE}</style>")
+    with st.container(key="gd-frame", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(key="gd-menu", horizontal=True, width="content", gap="small"):
+            for entry in PAGES:
+                st.page_link(entry.path, label=entry.title, icon=entry.icon)
+        opened = Frame(st.empty())
+    opened.data_in_use(data)
+    chart.serve_files()
+    with guard():
+        yield opened
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Turn an unexpected exception into a sentence in its place, and log it; also decorates callbacks and fragments.
+
+    Streamlit's own rerun and stop are no ``Exception`` and pass through. Community Cloud shows tracebacks whatever
+    ``client.showErrorDetails`` says, so nothing may reach Streamlit.
+    """
+    try:
+        yield
+    except Exception:
+        _LOG.exception("A page met an unexpected error")
+        st.error(
+            "Something went wrong here that the lab did not expect. Your settings are kept: change the last one back, "
+            "or reload the page. What happened is in the server's log.",
+            icon=":material/error:",
+        )
+
+
+def _style() -> str:
+    """The menu's style; ``light-dark`` follows the theme without a rerun: Streamlit sets the page's colour scheme."""
+
+    def both(option: str) -> str:
+        return f"light-dark({st.get_option(f'theme.light.{option}')}, {st.get_option(f'theme.dark.{option}')})"
+
+    return f"""
+    .stMainBlockContainer {{ padding-top: 3.5rem; }}
+    .st-key-gd-frame {{
+        position: sticky; top: 3.5rem; z-index: 90; padding-block: 0.375rem; justify-content: space-between;
+        background: {both("backgroundColor")}; border-bottom: 1px solid {both("borderColor")};
+    }}
+    @media (max-width: 40rem) {{
+        .stMainBlockContainer {{ padding-inline: 1rem; }}
+    }}
+    """
+
+
+_STYLE = _style()
