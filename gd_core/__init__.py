@@ -13,12 +13,15 @@ Names are loaded when they are first used, so that importing the package costs l
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 _HOMES = {
     "checks": ("setting",),
     "comparison": ("Comparison", "compare"),
+    "curvature": ("Curvature", "curvature"),
     "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
     "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
     "losses": ("LOSSES",),
@@ -51,3 +54,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """The package, in which a public function stays visible where its file has the same name, as with `curvature`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        hidden = isinstance(value, ModuleType) and name in _HOME_OF
+        super().__setattr__(name, getattr(value, name) if hidden else value)
+
+
+sys.modules[__name__].__class__ = _Package
