@@ -28,7 +28,10 @@ _HOMES = {
     "models": ("MODELS",),
     "problem": ("Optimum",),
     "regression": ("SCALINGS", "Regression"),
-    "rules": ("RULES", "SGD", "Adagrad", "Adam", "RMSprop", "Rule"),
+    "rules": (
+        "RULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam",
+        "RMSprop", "Rprop", "Rule",
+    ),
     "sampling": ("Batch", "MiniBatch", "Stochastic"),
     "schedules": (
         "SCHEDULES", "Constant", "Cosine", "ExactLineSearch", "ExponentialDecay", "InverseScaling", "LineSearch",
