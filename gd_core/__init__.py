@@ -24,6 +24,7 @@ _HOMES = {
     "curvature": ("Curvature", "curvature"),
     "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
     "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
+    "experiment": ("Bundled", "Experiment", "Generated", "Model", "OnSurface", "Uploaded"),
     "losses": ("LOSSES",),
     "models": ("MODELS",),
     "problem": ("Optimum",),
