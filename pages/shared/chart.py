@@ -6,7 +6,6 @@ browser's side (``chart_view/chart.js``) owns plotly.js and updates its figures 
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import math
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 from streamlit import runtime
+
+from pages.shared.guard import guard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ def show(
 
     Cameras stay. Zoom and hidden traces stay while ``figure.layout.uirevision`` stays the same (by default, always); a
     figure whose axes mean something else now sets another. The colours of text, grid and background come from the
-    page's theme unless the figure states them itself; one of Plotly's own templates counts as unstated.
+    page's theme unless the figure states them itself; a template that styles traces is left out, as Plotly's own do.
 
     Raises ValueError if there are several summaries, but not one a figure.
     """
@@ -127,23 +128,23 @@ def _plotly_compressed() -> bytes:
 
 
 def to_wire(figure: go.Figure) -> str:
-    """The figure as JSON for the browser: single precision where that is enough, NaN as null, no built-in template."""
+    """The figure as strict JSON for the browser: arrays packed as bytes, NaN as null, no default template."""
     content = figure.to_dict()
     layout = content.get("layout", {})
-    if len(layout.get("template", {}).get("data", {})) > 10:  # Plotly's own, 7 kB, says all about 40 kinds of trace
+    # A template that styles traces comes from Plotly (7 kB) or from Streamlit, which makes one with placeholders for
+    # colours every figure's default: the page's theme takes its place.
+    if layout.get("template", {}).get("data"):
         del layout["template"]
     parts = {"data": _plain(content["data"]), "layout": _plain(layout)}
     return json.dumps(parts, separators=(",", ":"), allow_nan=False)
 
 
 def _plain(node: Any) -> Any:
-    """The node as JSON can say it, with its packed arrays narrowed; customdata keep the full precision for readouts."""
+    """The node as strict JSON can say it; Plotly has packed its arrays already, in the precision that they have."""
     if isinstance(node, str) or node is None or isinstance(node, bool | int):
         return node
     if isinstance(node, Mapping):
-        if node.get("dtype") == "f8" and "bdata" in node:
-            return _narrowed(node)
-        return {name: value if name == "customdata" else _plain(value) for name, value in node.items()}
+        return {name: _plain(value) for name, value in node.items()}
     if isinstance(node, list | tuple):
         return [_plain(value) for value in node]
     if isinstance(node, float):
@@ -153,26 +154,12 @@ def _plain(node: Any) -> Any:
     return str(node)
 
 
-def _narrowed(packed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The packed array in single precision, if a chart of it could not show the difference."""
-    values = np.frombuffer(base64.b64decode(packed["bdata"]), dtype="<f8")
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return packed
-    largest = float(np.abs(finite).max())
-    # Single precision rounds by 6e-8 of the value, here at most 1/5,000 of the axis: five screens wide, not one pixel.
-    # Beyond 1e38 it overflows, and a logarithmic axis also needs the small values that it would round to zero.
-    fits = largest < 1e38 and float(np.ptp(finite)) >= 3e-4 * largest
-    if not fits or np.any((finite != 0) & (np.abs(finite) < 1e-37)):
-        return packed
-    return {**packed, "dtype": "f4", "bdata": base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")}
-
-
 def _callback(key: str, on_click: Callable[[Click], None] | str) -> Callable[[], None]:
     def clicked() -> None:
         event = _click(st.session_state[key].get("click"))
         if event is not None and callable(on_click):
-            on_click(event)
+            with guard():  # a callback runs before the page and its frame
+                on_click(event)
 
     return clicked
 

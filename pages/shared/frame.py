@@ -1,8 +1,7 @@
-"""The frame around every page: its title and icon, the menu, the data set in use, and a net below its errors."""
+"""The frame around every page: its title and icon, the menu, the data set in use, and the guard below its body."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.shared import chart
-
-_LOG = logging.getLogger(__name__)
+from pages.shared.guard import guard
 
 NAME = "Gradient Descent Lab"
 
@@ -70,24 +68,6 @@ def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
     chart.serve_files()
     with guard():
         yield opened
-
-
-@contextmanager
-def guard() -> Iterator[None]:
-    """Turn an unexpected exception into a sentence in its place, and log it; also decorates callbacks and fragments.
-
-    Streamlit's own rerun and stop are no ``Exception`` and pass through. Community Cloud shows tracebacks whatever
-    ``client.showErrorDetails`` says, so nothing may reach Streamlit.
-    """
-    try:
-        yield
-    except Exception:
-        _LOG.exception("A page met an unexpected error")
-        st.error(
-            "Something went wrong here that the lab did not expect. Your settings are kept: change the last one back, "
-            "or reload the page. What happened is in the server's log.",
-            icon=":material/error:",
-        )
 
 
 def _style() -> str:

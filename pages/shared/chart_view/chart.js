@@ -57,8 +57,8 @@ async function load(address) {
   return window.Plotly;
 }
 
-/** The page's theme as a Plotly template: whatever a figure states itself wins over it. */
-function themeOf(element) {
+/** The page's theme as a Plotly template for a figure this wide: whatever a figure states itself wins over it. */
+function themeOf(element, width) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(`--st-${name}`).trim();
   const [text, paper, raised, line] = [
@@ -76,6 +76,8 @@ function themeOf(element) {
     plot_bgcolor: paper,
     colorway: read("chart-categorical-colors").split(","),
     hoverlabel: { bgcolor: raised, bordercolor: line, font: { color: text } },
+    // Beside the plot, a legend would take half of a phone's width.
+    legend: width < 480 ? { orientation: "h", y: -0.25 } : {},
     modebar: { bgcolor: "rgba(0,0,0,0)", color: read("gray-text-color"), activecolor: text },
     xaxis: axis,
     yaxis: axis,
@@ -165,12 +167,12 @@ class View {
   async drawNow() {
     if (!this.data) return;
     const Plotly = await plotly(this.data.plotly);
-    const theme = themeOf(this.root);
-    const look = JSON.stringify(theme);
     for (const [index, figure] of this.figures.entries()) {
       const { clientWidth: width, clientHeight: height } = figure.box;
       const json = this.data?.figures[index];
       if (!json || !width) continue; // in a closed tab or expander: drawn when it opens
+      const theme = themeOf(this.root, width);
+      const look = JSON.stringify(theme);
       if (figure.json !== json || figure.look !== look) {
         const { data, layout } = JSON.parse(json);
         const { template } = layout;
