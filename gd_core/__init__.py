@@ -25,6 +25,7 @@ _HOMES = {
     "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
     "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
     "experiment": ("Bundled", "Experiment", "Generated", "Model", "OnSurface", "Uploaded"),
+    "landscape": ("Plane", "PlanePath", "plane"),
     "losses": ("LOSSES",),
     "models": ("MODELS",),
     "problem": ("Optimum",),
