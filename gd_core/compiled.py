@@ -65,25 +65,32 @@ def function_type(kind: str) -> Any:
 
 @cache
 def _compile(function: Part, kind: str) -> Part:
+    return _jit(function, signatures()[kind])
+
+
+def _jit(function: Part, signature: Any) -> Part:
     from numba import njit
 
-    with _lock:
-        compiled: Part = njit(signatures()[kind], cache=True, nogil=True, error_model="numpy")(function)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        compiled: Part = njit(signature, cache=True, **options)(function)
+    except RuntimeError as problem:
+        # a function typed into an interpreter has no file, and so no place for a cache beside it
+        if "cannot cache" not in str(problem):
+            raise
+        compiled = njit(signature, **options)(function)
     return compiled
 
 
 def compile_part(function: Part, kind: str) -> Part:
-    """The compiled form of ``function``, compiled once in a process and cached on disk."""
+    """The compiled form of ``function``, compiled once in a process, and cached on disk if it comes from a file."""
     with _lock:
         return _compile(function, kind)
 
 
 @cache
 def _compile_loop(function: Part, build_signature: Callable[[], Any]) -> Part:
-    from numba import njit
-
-    compiled: Part = njit(build_signature(), cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return _jit(function, build_signature())
 
 
 def compile_loop(function: Part, build_signature: Callable[[], Any]) -> Part:
