@@ -1,0 +1,32 @@
+"""Plotly figures from engine objects: engine objects in, `plotly.graph_objects.Figure` out.
+
+    comparison = gd.compare(problem, variants, gd.Budget(epochs=20))
+    gd.figures.loss_curves(comparison.runs, labels=comparison.labels).show()
+
+Each figure has its words in `gd_core.figures.text`, and what it leaves out in `note_of`.
+"""
+
+from gd_core.figures import text
+from gd_core.figures.curves import gradient_norms, learning_rates, loss_curves
+from gd_core.figures.data import correlations, eigenvalues, fit, scatter
+from gd_core.figures.landscape import Arrow, contour_paths, surface_paths, surface_scenes
+from gd_core.figures.style import escape, look, note_of, shorten
+
+__all__ = [
+    "Arrow",
+    "contour_paths",
+    "correlations",
+    "eigenvalues",
+    "escape",
+    "fit",
+    "gradient_norms",
+    "learning_rates",
+    "look",
+    "loss_curves",
+    "note_of",
+    "scatter",
+    "shorten",
+    "surface_paths",
+    "surface_scenes",
+    "text",
+]
