@@ -205,6 +205,12 @@ class TestGenerate:
         singular = np.linalg.svd(data.X, compute_uv=False)
         assert (singular[0] / singular[-1]) ** 2 == pytest.approx(condition, rel=1e-6)
 
+    def test_features_are_orthogonal_to_rounding_when_rows_are_scarce(self):
+        # 299 directions in 300 rows: a single pass of Gram-Schmidt is not enough
+        X = generate("linear", n_samples=300, n_features=299).X
+        assert np.abs(X.T @ X / 300 - np.eye(299)).max() < 1e-14
+        assert np.abs(X.sum(axis=0)).max() < 1e-12
+
     def test_scaling_cures_linear_and_leaves_correlated(self):
         linear, correlated = (generate(kind, n_features=4, condition_number=1e4) for kind in SETS_CONDITION)
         np.testing.assert_allclose(linear.X.var(axis=0), [1, 10 ** (-4 / 3), 10 ** (-8 / 3), 1e-4])

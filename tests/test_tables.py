@@ -89,6 +89,7 @@ GOOD = {
     "decimal comma and points": (b"a;b\n1.234,5;2\n12.345.678,9;4\n", {"a": [1234.5, 12345678.9], "b": [2, 4]}),
     "points that the rest explains": (b"a;b\n1.234;2,5\n5.678;4,5\n", {"a": [1234, 5678], "b": [2.5, 4.5]}),
     "decimal comma in tabs": (b"a\tb\n1,5\t2\n3,25\t4\n", {"a": [1.5, 3.25], "b": [2, 4]}),
+    "a leading zero groups nothing": (b"a\tb\n0,125\t2\n0,500\t4\n", {"a": [0.125, 0.5], "b": [2, 4]}),
     "decimal comma in quotes": (b'a,b\n"1,5",2\n"3,25",4\n', {"a": [1.5, 3.25], "b": [2, 4]}),
     "thousands in quotes": (b'a,b\n"1,234",2\n"2,345,678",4\n', {"a": [1234, 2345678], "b": [2, 4]}),
     "thousands and point": (b"a;b\n1,234.5;2\n2,345,678;4\n", {"a": [1234.5, 2345678], "b": [2, 4]}),
@@ -295,10 +296,6 @@ def test_says_what_is_wrong(case):
     assert sentence.endswith(".")
     assert len(sentence) < 400
     assert not [word for word in TELLTALE if word in sentence]
-
-
-def test_there_are_many_bad_files():
-    assert len(BAD) >= 40
 
 
 @pytest.mark.parametrize(
