@@ -10,23 +10,15 @@ import importlib.util
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from driving import HERE, ROOT, Server, start_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--headless",
@@ -49,64 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for what, there in (("Debian's chromium", CHROMIUM), ("playwright", importlib.util.find_spec("playwright")))
         if not there
     ]
-    reason = ""
-    if not asked:
-        reason = "browser tests run with GD_LAB_BROWSER=1"
-    elif missing and not REQUIRED:
-        reason = f"browser tests need {' and '.join(missing)}: apt-get install chromium; pip install playwright"
+    needed = f"browser tests need {' and '.join(missing)}: apt-get install chromium; pip install playwright"
+    if REQUIRED and missing:
+        raise pytest.UsageError(needed)
+    reason = "browser tests run with GD_LAB_BROWSER=1" if not asked else needed if missing else ""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@dataclass
-class Server:
-    """A running Streamlit server and what it has written so far."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log_path: Path
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text("utf-8", errors="replace")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-def start_server(script: Path, folder: Path, seconds: float = 60) -> Server:
-    """Run a Streamlit script on a free port of this machine and wait until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log_path = folder / f"server-{port}.log"
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), *options, "--server.fileWatcherType=none"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(url=f"http://127.0.0.1:{port}", process=process, log_path=log_path)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=5):
-                return server
-        except OSError:
-            time.sleep(0.1)
-    server.stop()
-    raise RuntimeError(f"streamlit run {script} did not start:\n{server.log}")
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HERE, Server, start_server
-from driving import camera_eye, figure_of, move_slider, trace_count, wait_ready
-from playwright.sync_api import Page, expect
+from driving import HERE, Server, camera_eye, figure_of, move_slider, start_server, trace_count, wait_ready
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright").expect
 
 DARK = {"color_scheme": "dark"}
 PHONE = {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True}
@@ -73,6 +77,16 @@ def test_camera_stays_when_the_window_changes(charts: Page) -> None:
     wait_ready(charts)
     assert figure_of(charts, "bowl").evaluate("(box) => box._fullLayout.width <= 700")
     assert camera_eye(charts, "bowl") == pytest.approx(turned, abs=1e-6)
+
+
+def test_camera_is_remembered_when_a_view_goes_and_comes_back(charts: Page) -> None:
+    drag(charts, "still", 0, 100, 20)
+    turned = camera_eye(charts, "still")
+    for views in (3, 4):
+        charts.get_by_text("Shown").click()
+        expect(charts.locator(".gd-view")).to_have_count(views)
+        wait_ready(charts)
+    assert camera_eye(charts, "still") == pytest.approx(turned, abs=1e-6)
 
 
 def test_zoom_and_hidden_traces_stay_in_two_dimensions(charts: Page) -> None:
@@ -207,6 +221,17 @@ def test_surface_has_pixels(charts: Page) -> None:
         }"""
     )
     assert shades > 300, "a drawn surface has hundreds of shades, an empty scene a few"
+
+
+def test_charts_are_drawn_without_the_browsers_store(page: Page, surface: Server) -> None:
+    # as over http from another machine, where browsers offer no store
+    page.add_init_script(
+        "delete Window.prototype.caches; Object.defineProperty(window, 'caches', { value: undefined })"
+    )
+    page.goto(surface.url)
+    page.locator(".gd-view").nth(3).wait_for()
+    wait_ready(page)
+    assert trace_count(page, "bowl") == 2
 
 
 def test_plotly_is_fetched_once_and_kept(page: Page, surface: Server) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import ROOT, start_server
-from driving import wait_ready
-from playwright.sync_api import Page, expect
+from driving import ROOT, start_server, wait_ready
 
 from pages.shared.frame import NAME, PAGES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright").expect
 
 PHONE = {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True}
 

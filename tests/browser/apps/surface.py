@@ -26,7 +26,8 @@ curve.update_layout(xaxis_title="update", yaxis_title="half squared error")
 st.subheader("One scene")
 chart.show(bowl(ELONGATION), key="bowl", summary=f"A bowl {ELONGATION} times as steep along y.")
 st.subheader("Unchanging")
-chart.show(bowl(3), key="still", summary="A bowl that does not change.", height=300)
+if st.toggle("Shown", value=True):
+    chart.show(bowl(3), key="still", summary="A bowl that does not change.", height=300)
 st.subheader("A curve")
 click = chart.show(
     curve,
