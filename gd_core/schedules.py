@@ -114,7 +114,8 @@ class InverseScaling(Schedule):
     per: Literal["update", "epoch"] = "update"
 
     def rates(self, updates: Updates, total: int, per_epoch: int) -> Rates:
-        return self.learning_rate / (_count(updates, per_epoch, self.per) + 1.0) ** self.power
+        counted = _count(updates, per_epoch, self.per).astype(np.float64)
+        return np.asarray(self.learning_rate / (counted + 1.0) ** self.power, dtype=np.float64)
 
     @property
     def title(self) -> str:
@@ -192,14 +193,19 @@ class _Search(Schedule):
 
 @dataclass(frozen=True)
 class LineSearch(_Search):
-    r"""Armijo backtracking: the largest eta * shrink^k with f(theta - eta g) <= f(theta) - sufficient * eta * g'g.
+    r"""Armijo backtracking: the largest r = eta shrink^k, k = 0, 1, ..., with f(theta - r g) <= f(theta) - c r g'g.
 
+    c is ``sufficient``. On a quadratic loss the decrease is known in closed form, r g'g - r^2 g'Hg / 2. On any other,
+    where the two losses agree to twelve digits and rounding hides the decrease, a step counts if the loss still falls
+    at its end (as in Hager and Zhang, 2005, the slopes are compared instead of the values).
+    The run has converged where no step lowers the loss; on the absolute error that can be a kink above the minimum.
     Needs the full gradient and the plain rule. Armijo, 1966; Nocedal and Wright, 2006, algorithm 3.1.
     """
 
     learning_rate: float = setting(1.0, above=0, help="the first rate that is tried at each update")
     _: KW_ONLY
-    shrink: float = setting(0.5, above=0, below=1, help="what a refused rate is multiplied with")
+    # 0.99: closer to 1, a single update could try millions of rates
+    shrink: float = setting(0.5, above=0, most=0.99, help="what a refused rate is multiplied with")
     sufficient: float = setting(1e-4, above=0, below=1, help="the share of the promised decrease that is demanded")
 
     @property
