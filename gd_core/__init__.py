@@ -25,6 +25,7 @@ _HOMES = {
     "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
     "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
     "experiment": ("Bundled", "Experiment", "Generated", "Model", "OnSurface", "Uploaded"),
+    "expressions": ("Expression", "ExpressionError"),
     "landscape": ("Plane", "PlanePath", "plane"),
     "losses": ("LOSSES",),
     "models": ("MODELS",),
@@ -39,8 +40,10 @@ _HOMES = {
         "SCHEDULES", "Constant", "Cosine", "ExactLineSearch", "ExponentialDecay", "InverseScaling", "LineSearch",
         "StepDecay", "WarmupCosine",
     ),
+    "surfaces": ("SURFACES", "Surface"),
     "tables": ("TableError", "read_table", "to_dataset", "usable_columns"),
     "textbook": ("gradient_descent",),
+    "typed_rules": ("TypedRule",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
