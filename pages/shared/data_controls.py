@@ -1,0 +1,191 @@
+"""The controls of the Data page: where the data come from, and how they are made ready."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+import gd_core as gd
+from pages.shared import state, widgets
+
+SOURCES = {"generate": "Generate", "bundled": "Pick real data", "upload": "Upload your own"}
+MISSING = {
+    "drop": "leave out rows with a gap",
+    "mean": "fill with the column's mean",
+    "median": "fill with the column's median",
+    "most_frequent": "fill with the most frequent value",
+}
+CATEGORIES = {"one-hot": "a column for each level but the first", "ordinal": "numbered", "drop": "left out"}
+MOST_ROWS = 1_000_000
+
+
+def data(current: gd.Experiment) -> gd.Experiment:
+    """Choose where the data come from; the experiment with that data. Bad input says so and changes nothing."""
+    using = {gd.Generated: "generate", gd.Bundled: "bundled", gd.Uploaded: "upload"}.get(type(current.data), "generate")
+    source = widgets.segments("Where from", SOURCES, using, key="source")
+    if source == "generate":
+        chosen = _generated(current.data if isinstance(current.data, gd.Generated) else gd.Generated("linear"))
+    elif source == "bundled":
+        chosen = _bundled(current.data.name if isinstance(current.data, gd.Bundled) else "diabetes")
+    else:
+        chosen = _uploaded(current.data if isinstance(current.data, gd.Uploaded) else None)
+    return current if chosen is None else replace(current, data=chosen)
+
+
+def _generated(current: gd.Generated) -> gd.Generated | None:
+    kinds = {kind: kind for kind in gd.GENERATORS}
+    kind = widgets.choice("Kind", kinds, current.kind, key="kind")
+    generator = gd.GENERATORS[kind]
+    st.caption(generator.description)
+    first, second = st.columns(2)
+    with first:
+        n_samples = widgets.whole("Rows", current.n_samples, key="n_samples", least=2, most=MOST_ROWS)
+        noise = widgets.real(
+            "Noise",
+            current.noise,
+            key="noise",
+            least=0.0,
+            step=0.1,
+            help="Standard deviation of what is added to the target, in the target's units.",
+        )
+        seed = widgets.whole(
+            "Seed",
+            current.seed,
+            key="data-seed",
+            least=0,
+            most=2**31 - 1,
+            help="Another seed draws other data of the same kind.",
+        )
+    with second:
+        n_features = widgets.whole(
+            "Features",
+            max(current.n_features, generator.minimum_features),
+            key="n_features",
+            least=generator.minimum_features,
+            most=200,
+        )
+        outliers = widgets.real("Share of outliers", current.outliers, key="outliers", least=0.0, most=0.5, step=0.01)
+        condition_number = 1.0
+        if generator.sets_condition_number and n_features > 1:
+            condition_number = widgets.real(
+                "Condition number",
+                current.condition_number,
+                key="condition",
+                least=1.0,
+                most=1e12,
+                help="How much steeper the steepest direction of the loss is than the flattest.",
+            )
+    try:
+        found = gd.Generated(
+            kind,
+            n_samples=n_samples,
+            n_features=n_features,
+            noise=noise,
+            seed=seed,
+            condition_number=condition_number,
+            outliers=outliers,
+        )
+    except ValueError as problem:
+        st.error(widgets.plain(str(problem)))
+        return None
+    return found
+
+
+def _bundled(name: str) -> gd.Bundled:
+    chosen = widgets.choice("Data set", list(gd.BUNDLED), name, key="bundled")
+    st.caption(gd.BUNDLED[chosen])
+    return gd.Bundled(chosen)
+
+
+def _uploaded(current: gd.Uploaded | None) -> gd.Uploaded | None:
+    arrived = st.file_uploader(
+        "A table with a header: CSV, TSV, Excel, Parquet or JSON",
+        type=["csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson"],
+        key=state.key("file"),
+        help="It stays in this session's memory, and goes when the session ends.",
+    )
+    if arrived is not None:
+        try:
+            state.keep_upload(arrived.name, arrived.getvalue())
+        except gd.TableError as problem:
+            st.error(widgets.plain(str(problem)))
+    upload = state.upload()
+    if upload is None:
+        if current is not None:
+            st.info(widgets.plain(f"The experiment is about {current.filename}. Upload it to go on with it."))
+        return None
+    st.text(f"Table: {upload.filename}, {len(upload.frame):,} rows, {len(upload.frame.columns)} columns", wrap=True)
+    return _columns(upload, current)
+
+
+def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded | None:
+    uses = gd.usable_columns(upload.frame)
+    names = list(uses)
+    numeric = [name for name in names if uses[name].startswith("numeric")]
+    if not numeric:
+        st.error("No column of this table holds numbers, so there is nothing to predict.")
+        return None
+    mine = current is not None and current.target in names
+    wish = current.target if mine and current is not None else numeric[-1]
+    digest = upload.digest[:12]
+    target = widgets.choice("Target, the column to predict", names, wish, key=f"target-{digest}")
+    others = [name for name in names if name != target and not uses[name].startswith("text")]
+    wanted = list(current.features) if mine and current is not None and current.features else others
+    key = state.seeded(f"features-{digest}-{target}", [name for name in wanted if name in others])
+    features = st.multiselect("Features, the columns to predict from", others, key=key)
+    left_out = [name for name in names if uses[name].startswith("text")]
+    if left_out:
+        with st.expander(f"{len(left_out)} columns cannot be used", key=state.key("left-out")):
+            for name in left_out:
+                st.text(f"{name}: {uses[name]}", wrap=True)
+    first, second = st.columns(2)
+    with first:
+        missing = widgets.choice("Gaps", MISSING, current.missing if current else "drop", key="missing")
+    with second:
+        categories = widgets.choice("Words", CATEGORIES, current.categories if current else "one-hot", key="categories")
+    from pages.shared import runs
+
+    try:
+        if not features:
+            raise gd.TableError("Choose at least one feature.")
+        found = runs.from_table(upload, target, tuple(features), missing, categories)
+    except ValueError as problem:
+        st.error(widgets.plain(str(problem)))
+        return None
+    return gd.Uploaded(
+        fingerprint=found.fingerprint,
+        filename=upload.filename,
+        target=target,
+        features=tuple(features),
+        missing=missing,
+        categories=categories,
+    )
+
+
+def preparation(current: gd.Experiment) -> gd.Experiment:
+    """Scaling and the validation share."""
+    model = current.model
+    first, second = st.columns(2)
+    with first:
+        scaling = widgets.choice(
+            "Scaling of the features",
+            {name: f"{name}: {words}" for name, words in gd.SCALINGS.items()},
+            model.scaling,
+            key="scaling",
+        )
+    with second:
+        key = state.seeded("validation", round(model.validation * 100))
+        share = st.slider(
+            "Validation rows, in percent",
+            0,
+            50,
+            step=5,
+            key=key,
+            help="Rows that no descent sees; their loss shows how the fit does on new data.",
+        )
+    try:
+        return replace(current, model=replace(model, scaling=scaling, validation=share / 100))
+    except ValueError as problem:
+        st.error(widgets.plain(str(problem)))
+        return current

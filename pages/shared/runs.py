@@ -1,0 +1,178 @@
+"""What the pages compute, each thing once: data, problems, comparisons and planes, kept for everyone on the server.
+
+Keys are canonical JSON and fingerprints, never the objects themselves: Streamlit would hash a dataclass by its fields
+alone and large arrays by a sample. Every cache is bounded, since a server has about a gigabyte for a whole room.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+import gd_core as gd
+from pages.shared import state, widgets
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+class DataMissingError(ValueError):
+    """The experiment is about an uploaded file that this session does not have; the text says which."""
+
+
+def dataset(experiment: gd.Experiment) -> gd.Dataset:
+    """The experiment's data set. Raises ValueError (DataMissingError, TableError) with a sentence for the page."""
+    data = experiment.data
+    if isinstance(data, gd.Uploaded):
+        upload = state.upload()
+        if upload is None:
+            raise DataMissingError(
+                f"This experiment is about an uploaded file named {data.filename!r}. Upload it on Data."
+            )
+        found = from_table(upload, data.target, data.features, data.missing, data.categories)
+        if found.fingerprint != data.fingerprint:
+            raise DataMissingError(
+                f"This experiment is about another file than {upload.filename!r}: its contents have another "
+                f"fingerprint. Upload {data.filename!r} on Data."
+            )
+        return found
+    return _dataset(repr(data), experiment)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _dataset(key: str, _experiment: gd.Experiment) -> gd.Dataset:
+    return _experiment.dataset()
+
+
+def from_table(
+    upload: state.Upload, target: str, features: tuple[str, ...] | None, missing: str, categories: str
+) -> gd.Dataset:
+    """The data set that an uploaded table and some choices give. Raises TableError with a sentence for the page."""
+    choices = repr((target, features, missing, categories))
+    return _from_table(upload.digest, choices, upload, target, features, missing, categories)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _from_table(
+    digest: str, choices: str, _upload: Any, _target: str, _features: Any, _missing: str, _categories: str
+) -> gd.Dataset:
+    name = _upload.filename
+    return gd.to_dataset(
+        _upload.frame, target=_target, features=_features, missing=_missing, categories=_categories, name=name
+    )
+
+
+def problem(experiment: gd.Experiment, data: gd.Dataset) -> gd.Regression:
+    """The experiment's model on its data. Raises ValueError with a sentence for the page."""
+    return _problem(repr(experiment.model), data.fingerprint, experiment.model, data)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _problem(key: str, fingerprint: str, _model: gd.Model, _data: gd.Dataset) -> gd.Regression:
+    return _model.build(_data)
+
+
+def comparison(experiment: gd.Experiment, data: gd.Dataset) -> gd.Comparison:
+    """The experiment, run. Raises ValueError with a sentence for the page."""
+    return _comparison(experiment.key, data.fingerprint, experiment, data)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _comparison(key: str, fingerprint: str, _experiment: gd.Experiment, _data: gd.Dataset) -> gd.Comparison:
+    return gd.compare(problem(_experiment, _data), _experiment.variants, _experiment.budget, seeds=_experiment.seeds)
+
+
+def plane(experiment: gd.Experiment, compared: gd.Comparison, axes: Any) -> gd.Plane:
+    """The loss surface under the paths of a comparison."""
+    return _plane(experiment.key, compared.problem.dataset.fingerprint, repr(axes), compared, axes)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _plane(key: str, fingerprint: str, axes_key: str, _compared: gd.Comparison, _axes: Any) -> gd.Plane:
+    return gd.plane(_compared.problem, _compared.runs, axes=_axes)
+
+
+def curvature(experiment: gd.Experiment, data: gd.Dataset, *, scaling: str) -> gd.Curvature:
+    """The curvature of the experiment's loss with another scaling of its features."""
+    return gd.curvature(problem(replace(experiment, model=replace(experiment.model, scaling=scaling)), data))
+
+
+def figures(
+    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane, options: Mapping[str, Any]
+) -> list[go.Figure]:
+    """Loss curves, surface, contours and fit of a comparison, in the order in which the page shows them."""
+    fingerprint = compared.problem.dataset.fingerprint
+    return _figures(experiment.key, fingerprint, repr(sorted(options.items())), compared, plane, options)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _figures(
+    key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane, _options: Any
+) -> list[go.Figure]:
+    labels, runs = _compared.labels, _compared.runs
+    draw = gd.figures.surface_scenes if _options["separate"] else gd.figures.surface_paths
+    title = _compared.problem.loss_title
+    scenes = draw(_plane, labels=labels, height=_options["height"], runs=runs, title=title)
+    bands = [_compared.band(i) for i in range(len(runs))] if len(_compared.repeats[0]) > 1 else None
+    optimum = _compared.problem.optimum
+    loss = gd.figures.loss_curves(
+        runs,
+        labels=labels,
+        against=_options["against"],
+        log_loss=_options["log_loss"],
+        log_axis=_options["log_axis"],
+        optimum=None if optimum is None else optimum.value,
+        bands=bands,
+    )
+    fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
+    contours = gd.figures.contour_paths(_plane, labels=labels, runs=runs, title=title)
+    return [loss, *(scenes if isinstance(scenes, list) else [scenes]), contours, fit]
+
+
+T = TypeVar("T")
+
+
+def or_sentence(find: Callable[[], T]) -> T | None:
+    """What ``find`` gives, or None and its ValueError's sentence in place."""
+    try:
+        return find()
+    except ValueError as problem:
+        st.error(widgets.plain(str(problem)))
+        return None
+
+
+def dataset_or_sentence(experiment: gd.Experiment) -> gd.Dataset | None:
+    """The experiment's data set, or None and a sentence in place."""
+    return or_sentence(lambda: dataset(experiment))
+
+
+def problem_or_sentence(experiment: gd.Experiment, data: gd.Dataset) -> gd.Regression | None:
+    """The experiment's model on its data, or None and a sentence in place."""
+    return or_sentence(lambda: problem(experiment, data))
+
+
+def comparison_or_sentence(experiment: gd.Experiment, data: gd.Dataset) -> gd.Comparison | None:
+    """The experiment, run, or None and a sentence in place."""
+    return or_sentence(lambda: comparison(experiment, data))
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Compile what a first comparison needs, or load it from disk, while the person reads the page."""
+    thread = threading.Thread(target=_compile, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def _compile() -> None:
+    tiny = gd.Regression(gd.generate("linear", n_samples=8))
+    for variant in (
+        gd.Variant(),
+        gd.Variant(sampling=gd.MiniBatch(4), schedule=gd.Constant(0.01)),
+        gd.Variant(sampling=gd.Stochastic(), schedule=gd.Constant(0.01)),
+    ):
+        gd.descend(tiny, variant, gd.Budget(epochs=1))

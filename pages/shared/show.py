@@ -1,0 +1,221 @@
+"""What the pages show of engine objects: sentences, tables and charts, each with its words and its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+import gd_core as gd
+from gd_core import figures
+from gd_core.figures import text as words
+from gd_core.figures.text import number
+from pages.shared import chart, runs, widgets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = {"epochs": "epochs", "updates": "updates", "examples": "examples seen", "seconds": "seconds"}
+HEIGHTS = {"log": "logarithmic", "linear": "linear"}
+
+
+def data_line(experiment: gd.Experiment, data: gd.Dataset) -> str:
+    """The data set in use, in one line of plain text."""
+    source = {gd.Generated: "generated", gd.Bundled: "bundled", gd.Uploaded: "uploaded"}[type(experiment.data)]
+    features = "1 feature" if data.n_features == 1 else f"{data.n_features} features"
+    return f"{data.name} ({source}), {data.n_samples:,} rows, {features}, target {data.target_name}"
+
+
+def preview(data: gd.Dataset) -> None:
+    """The first rows as a table, and each column's range."""
+    import pandas as pd
+
+    rows = pd.DataFrame(np.column_stack([data.X[:100], data.y[:100]]), columns=_columns(data))
+    st.dataframe(rows, height=250, hide_index=True)
+    st.caption(f"The first {len(rows)} of {data.n_samples:,} rows.")
+
+
+def _columns(data: gd.Dataset) -> list[str]:
+    names = [*data.feature_names, data.target_name]
+    return [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
+
+
+def ranges(data: gd.Dataset) -> pd.DataFrame:
+    """Each column's least, mean, largest and standard deviation."""
+    import pandas as pd
+
+    columns = np.column_stack([data.X, data.y])
+    return pd.DataFrame(
+        {
+            "least": columns.min(axis=0),
+            "mean": columns.mean(axis=0),
+            "largest": columns.max(axis=0),
+            "standard deviation": columns.std(axis=0),
+        },
+        index=_columns(data),
+    )
+
+
+def data_plot(data: gd.Dataset) -> None:
+    """The target against each feature."""
+    figure = figures.scatter(data)
+    chart.show(figure, key="data-plot", summary=words.describe_data(data), height=460, table=lambda: ranges(data))
+
+
+def scaling_and_rate(experiment: gd.Experiment, data: gd.Dataset) -> None:
+    """What the data's curvature means for the learning rate, before and after scaling."""
+    before = runs.curvature(experiment, data, scaling="none")
+    after = runs.curvature(experiment, data, scaling=experiment.model.scaling)
+    same = experiment.model.scaling == "none"
+    named = {"as they are": before} if same else {"as they are": before, experiment.model.scaling: after}
+    st.write(_curvature_sentence(before, after, same))
+    chart.show(
+        figures.eigenvalues(list(named.values()), list(named)),
+        key="curvature",
+        summary=words.describe_eigenvalues(list(named.values()), list(named)),
+        height=340,
+        table=lambda: curvature_table(named),
+    )
+    st.dataframe(curvature_table(named))
+
+
+def curvature_table(named: Mapping[str, gd.Curvature]) -> pd.DataFrame:
+    """Eigenvalues, condition number and the rates that follow, a column a scaling."""
+    import pandas as pd
+
+    rows = {
+        "smallest eigenvalue": [c.eigenvalues[0] for c in named.values()],
+        "largest eigenvalue": [c.eigenvalues[-1] for c in named.values()],
+        "condition number": [c.condition_number for c in named.values()],
+        "largest stable learning rate": [c.max_stable_learning_rate for c in named.values()],
+        "best learning rate": [c.best_learning_rate for c in named.values()],
+        "updates for one more digit": [updates_for_a_digit(c) for c in named.values()],
+    }
+    shown = {name: [number(value) for value in values] for name, values in rows.items()}
+    return pd.DataFrame.from_dict(shown, orient="index", columns=list(named))
+
+
+def updates_for_a_digit(curvature: gd.Curvature) -> float:
+    """How many updates at the best rate divide the distance to the optimum by ten: -1 / log10(rate of contraction)."""
+    rate = curvature.best_rate
+    return 1.0 if rate <= 0.1 else (math.inf if rate >= 1 else -1 / math.log10(rate))
+
+
+def _curvature_sentence(before: gd.Curvature, after: gd.Curvature, same: bool) -> str:
+    told = (
+        f"On these features as they are, the condition number is **{number(before.condition_number)}**: batch descent "
+        f"is stable below a learning rate of **{number(before.max_stable_learning_rate)}** and needs about "
+        f"**{number(updates_for_a_digit(before))}** updates for each further digit, even at its best rate."
+    )
+    if same:
+        return told + " Choose a scaling above to see what it changes."
+    return told + (
+        f" After scaling it is **{number(after.condition_number)}**, the limit is "
+        f"**{number(after.max_stable_learning_rate)}**, and a digit takes about "
+        f"**{number(updates_for_a_digit(after))}** updates."
+    )
+
+
+def fairness(experiment: gd.Experiment, compared: gd.Comparison) -> None:
+    """What the variants share, in one line, and below it what differs between them."""
+    budget = experiment.budget
+    starts = {variant.start for variant in experiment.variants}
+    seeds = {variant.seed for variant in experiment.variants}
+    shared = ["the same data"]
+    shared.append(
+        "the same start" if (len(starts) == 1 and starts != {"random"}) or len(seeds) == 1 else "other starts"
+    )
+    shared.append("the same row order" if len(seeds) == 1 else "other row orders, as their seeds differ")
+    shared.append(f"a budget of {budget.amount:,} {AXES[budget.unit]} each")
+    with st.expander(f"Fair comparison: {', '.join(shared)}. What differs?", icon=":material/balance:", key="gd-fair"):
+        differences = compared.differences()
+        if differences.empty:
+            st.write("Nothing: the variants are the same.")
+        else:
+            st.dataframe(differences)
+
+
+def limit_sentence(problem: gd.Regression) -> Any:
+    """A function that says what theory knows of a variant's learning rate on this problem."""
+    curvature = gd.curvature(problem)
+
+    def said(variant: gd.Variant) -> str:
+        if problem.quadratic is None:
+            return "This loss is not quadratic: theory gives no fixed limit for the rate."
+        if not isinstance(variant.rule, gd.SGD):
+            return f"Theory gives no stability limit for {variant.rule.name}."
+        limit = curvature.max_stable_learning_rate_with(variant.rule)
+        if not variant.sampling.full:
+            return f"Batch descent would be stable below {number(limit)}; sampled rows need less."
+        if variant.rule.momentum:
+            return f"Stable below {number(limit)}."
+        return f"Stable below {number(limit)}, best {number(curvature.best_learning_rate)}."
+
+    return said
+
+
+def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[str, Any]) -> None:
+    """Loss curves, surface, contours and fit of a comparison, in one view."""
+    labels, runs_ = compared.labels, compared.runs
+    plane = runs.plane(experiment, compared, options["axes"])
+    together = runs.figures(experiment, compared, plane, options)
+    summaries = [
+        words.describe_loss(runs_, labels),
+        *[words.describe_plane(plane, labels)] * (len(together) - 2),
+        words.describe_fit(compared.problem, [run.final for run in runs_], labels),
+    ]
+    chart.show(
+        together,
+        key="compare",
+        summary=summaries,
+        columns=2,
+        cameras="together",
+        height=440,
+        table=lambda: trace(compared),
+    )
+
+
+def trace(compared: gd.Comparison) -> pd.DataFrame:
+    """Every recorded update of every variant."""
+    import pandas as pd
+
+    return pd.concat(
+        [run.to_frame().assign(variant=label) for label, run in zip(compared.labels, compared.runs, strict=True)],
+        ignore_index=True,
+    )
+
+
+def table(compared: gd.Comparison) -> None:
+    """What each variant reached, at what cost, and why it ended."""
+    frame = compared.table()
+    why = frame.pop("why")
+    settings = {
+        name: st.column_config.NumberColumn(format="%.6g") for name in frame.columns if frame[name].dtype.kind == "f"
+    }
+    reached = frame["updates to tolerance"]
+    frame["updates to tolerance"] = [number(count) if count == count else "not reached" for count in reached]
+    settings.pop("updates to tolerance")
+    st.dataframe(frame, column_config=settings)
+    for label, run, sentence in zip(compared.labels, compared.runs, why, strict=True):
+        diverged = run.outcome is gd.Outcome.DIVERGED
+        text = f"{label}: {sentence}"
+        if diverged:
+            st.error(widgets.plain(text), icon=":material/trending_up:")
+        else:
+            st.text(text, wrap=True)
+
+
+def coefficients(compared: gd.Comparison) -> pd.DataFrame:
+    """Each variant's coefficients in the data's own units, beside the exact solution's."""
+    import pandas as pd
+
+    problem = compared.problem
+    columns = {
+        label: problem.coefficients(run.final) for label, run in zip(compared.labels, compared.runs, strict=True)
+    }
+    if problem.optimum is not None:
+        columns["exact solution"] = problem.coefficients(problem.optimum.theta)
+    return pd.DataFrame(columns)

@@ -1,0 +1,345 @@
+"""The controls of the Compare page: presets, the model, the budget and the variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+import gd_core as gd
+from pages.shared import presets, state, widgets
+from pages.shared.marks import swatch
+
+MOST_VARIANTS = 6
+AGAINST = {"epochs": "epochs", "updates": "updates", "examples": "examples seen", "seconds": "seconds"}
+SAMPLINGS = {"Batch": "batch", "MiniBatch": "mini-batch", "Stochastic": "stochastic"}
+UNITS = {"epochs": "epochs", "updates": "updates", "examples": "examples seen"}
+MOST_UPDATES = 20_000_000
+
+
+def forms_of_rules() -> dict[str, gd.Rule]:
+    """Every rule by its name on the pages, with its defaults; SGD under its three forms."""
+    forms: dict[str, gd.Rule] = {
+        "plain": gd.SGD(),
+        "momentum": gd.SGD(momentum=0.9),
+        "Nesterov": gd.SGD(momentum=0.9, nesterov=True),
+    }
+    return forms | {name: rule() for name, rule in gd.RULES.items() if name != "SGD"}
+
+
+def preset() -> None:
+    """Buttons that replace all variants by a set made to show one thing."""
+    with st.container(horizontal=True, gap="small"):
+        for name, each in presets.PRESETS.items():
+            st.button(
+                each.title, key=state.key(f"preset-{name}"), on_click=_take_preset, args=(name,), help=each.look_for
+            )
+
+
+def _take_preset(name: str) -> None:
+    chosen = presets.PRESETS[name]
+    state.change(variants=chosen.variants, budget=chosen.budget)
+
+
+def model(current: gd.Experiment) -> gd.Experiment:
+    """The model and its loss."""
+    old = current.model
+    first, second, third = st.columns(3)
+    with first:
+        kinds = {name: each.title for name, each in gd.MODELS.items()}
+        kind = widgets.choice("Model", kinds, old.model, key="model")
+        degree = widgets.whole("Degree", old.degree, key="degree", least=1, most=12) if kind == "linear" else 1
+        hidden = (
+            widgets.whole("Hidden units", old.hidden, key="hidden", least=1, most=64) if kind == "mlp" else old.hidden
+        )
+    with second:
+        losses = {name: each.title for name, each in gd.LOSSES.items()}
+        loss = widgets.choice(
+            "Loss",
+            losses,
+            old.loss,
+            key="loss",
+            help="The gradient of squared error is twice that "
+            "of half squared error, so the same learning rate means other steps.",
+        )
+        delta = old.huber_delta
+        if loss == "huber":
+            delta = widgets.real("Huber's threshold", delta, key="huber", least=1e-6)
+        scaling = widgets.choice("Scaling", list(gd.SCALINGS), old.scaling, key="scaling")
+    with third:
+        l2 = widgets.real("L2 penalty", old.l2, key="l2", least=0.0, step=0.01)
+        intercept = st.checkbox("Intercept", key=state.seeded("intercept", old.intercept))
+    try:
+        changed = replace(
+            old,
+            model=kind,
+            degree=degree,
+            hidden=hidden,
+            loss=loss,
+            huber_delta=delta,
+            l2=l2,
+            intercept=intercept,
+            scaling=scaling,
+        )
+        return replace(current, model=changed)
+    except ValueError as problem:
+        st.error(widgets.plain(str(problem)))
+        return current
+
+
+def budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
+    """How far every variant goes, in one unit for all."""
+    old = current.budget
+    first, second, third = st.columns([3, 2, 2], vertical_alignment="bottom")
+    with first:
+        unit = widgets.segments("Equal budget in", UNITS, old.unit, key="unit")
+    with second:
+        usual = {"epochs": 20, "updates": 1000, "examples": 20 * n_samples}
+        value = old.amount if unit == old.unit else usual[unit]
+        most = {"epochs": max(1, MOST_UPDATES // n_samples), "updates": MOST_UPDATES, "examples": MOST_UPDATES}[unit]
+        amount = widgets.whole(UNITS[unit].capitalize(), value, key=f"amount-{unit}", least=1, most=most)
+    with third:
+        seeds = widgets.whole(
+            "Seeds",
+            current.seeds,
+            key="seeds",
+            least=1,
+            most=50,
+            help="Repeats every variant with seed, seed + 1, ...; the i-th repeat of every variant "
+            "sees the same order of rows.",
+        )
+    return replace(
+        current, budget=replace(old, **{"epochs": None, "updates": None, "examples": None, unit: amount}), seeds=seeds
+    )
+
+
+def variants(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant], str]) -> gd.Experiment:
+    """A card for each variant; ``limit`` says in words what theory knows of a variant's learning rate."""
+    made: list[gd.Variant] = []
+    total = len(current.variants)
+    for start in range(0, total, 3):
+        columns = st.columns(min(total, 3))
+        for i in range(start, min(start + 3, total)):
+            with columns[i - start], st.container(border=True, key=f"gd-variant-{i}"):
+                made.append(_card(i, current.variants[i], n_samples, limit, total))
+    with st.container(horizontal=True):
+        st.button(
+            "Add a variant",
+            icon=":material/add:",
+            key=state.key("add"),
+            on_click=_add,
+            args=(total - 1,),
+            disabled=total >= MOST_VARIANTS,
+        )
+    return replace(current, variants=tuple(made))
+
+
+def view_options(compared: gd.Comparison) -> dict[str, Any]:
+    """How the views are drawn: axes, heights, and which two parameters the surface shows."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="gd-views"):
+        against = widgets.segments("Loss against", AGAINST, "epochs", key="against")
+        log_loss = st.toggle("Logarithmic loss", key=state.seeded("log-loss", True))
+        log_axis = st.toggle("Logarithmic axis", key=state.seeded("log-axis", False))
+        names = compared.problem.parameter_names
+        axes: Any = (0, 1)
+        if len(names) > 2:
+            planes = {
+                "first": f"{_short(names[0])} and {_short(names[1])}",
+                "eigen": "steepest and flattest",
+                "principal": "where the paths go",
+                "pair": "two parameters of your choice",
+            }
+            kind = widgets.choice("Surface over", planes, "first", key="axes")
+            axes = {"first": (0, 1), "pair": (0, 1)}.get(kind, kind)
+            if kind == "pair":
+                axes = _pair(names)
+        height = widgets.segments("Height", {"log": "logarithmic", "linear": "linear"}, "log", key="height")
+        separate = st.toggle("One scene a variant", key=state.seeded("separate", False))
+    return {
+        "against": against,
+        "log_loss": log_loss,
+        "log_axis": log_axis,
+        "axes": axes,
+        "height": height,
+        "separate": separate,
+    }
+
+
+def _pair(names: tuple[str, ...]) -> tuple[int, int]:
+    numbers = {str(i): _short(name) for i, name in enumerate(names)}
+    first = int(widgets.choice("Across", numbers, "0", key="axis-u"))
+    others = {i: name for i, name in numbers.items() if int(i) != first}
+    return first, int(widgets.choice("Up", others, next(iter(others)), key=f"axis-v-{first}"))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else name[:23] + "…"
+
+
+def _card(i: int, old: gd.Variant, n_samples: int, limit: Callable[[gd.Variant], str], total: int) -> gd.Variant:
+    number = f"v{i}"
+    label = _heading(i, old, total)
+    kind = widgets.segments("Rows an update reads", SAMPLINGS, type(old.sampling).__name__, key=f"{number}-sampling")
+    sampling = _sampling(kind, old.sampling, n_samples, number)
+    rule = _rule(old.rule, number)
+    schedule = _schedule(old.schedule, number)
+    try:
+        changed = gd.Variant(
+            sampling=sampling, rule=rule, schedule=schedule, start=old.start, seed=old.seed, label=label
+        )
+    except ValueError as problem:
+        st.warning(widgets.plain(str(problem)))
+        changed = old
+    with st.popover("Start and seed", icon=":material/flag:", key=f"gd-more-{i}"):
+        changed = _start_and_seed(changed, number)
+    said = limit(changed)
+    if said:
+        st.caption(widgets.plain(said))
+    return changed
+
+
+def _heading(i: int, old: gd.Variant, total: int) -> str | None:
+    mark, name, more, less = st.columns([2, 6, 1, 1], vertical_alignment="center", gap="small")
+    with mark:
+        st.html(swatch(i))
+    with name:
+        key = state.seeded(f"v{i}-label", old.label or "")
+        typed = st.text_input(
+            f"Name of variant {i + 1}",
+            key=key,
+            max_chars=60,
+            placeholder=f"variant {i + 1}",
+            label_visibility="collapsed",
+        )
+    with more:
+        st.button(
+            "",
+            icon=":material/content_copy:",
+            key=state.key(f"copy-{i}"),
+            on_click=_add,
+            args=(i,),
+            disabled=total >= MOST_VARIANTS,
+            help="Add a copy of this variant",
+            type="tertiary",
+        )
+    with less:
+        st.button(
+            "",
+            icon=":material/delete:",
+            key=state.key(f"drop-{i}"),
+            on_click=_drop,
+            args=(i,),
+            disabled=total == 1,
+            help="Remove this variant",
+            type="tertiary",
+        )
+    return typed.strip() or None
+
+
+def _sampling(kind: str, old: Any, n_samples: int, number: str) -> Any:
+    if kind == "Batch":
+        return gd.Batch()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        size = 1
+        if kind == "MiniBatch":
+            size = widgets.whole(
+                "Batch size", getattr(old, "batch_size", 32), key=f"{number}-batch-size", least=1, most=n_samples
+            )
+        with st.popover("Order", icon=":material/shuffle:", key=f"gd-order-{number}"):
+            shuffle = st.checkbox(
+                "A new order each epoch", key=state.seeded(f"{number}-shuffle", getattr(old, "shuffle", True))
+            )
+            replacement = st.checkbox(
+                "Draw with replacement", key=state.seeded(f"{number}-replacement", getattr(old, "replacement", False))
+            )
+            drop_last = False
+            if kind == "MiniBatch":
+                drop_last = st.checkbox(
+                    "Leave out a short last batch",
+                    key=state.seeded(f"{number}-drop-last", getattr(old, "drop_last", False)),
+                )
+    if kind == "Stochastic":
+        return gd.Stochastic(shuffle=shuffle, replacement=replacement)
+    return gd.MiniBatch(size, shuffle=shuffle, replacement=replacement, drop_last=drop_last)
+
+
+def _rule(old: gd.Rule, number: str) -> gd.Rule:
+    forms = forms_of_rules()
+    now = old.name if isinstance(old, gd.SGD) else type(old).__name__
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = widgets.choice("Rule", list(forms), now, key=f"{number}-rule")
+        rule = old if name == now else forms[name]
+        with st.popover("Settings", icon=":material/tune:", key=f"gd-rule-{number}"):
+            st.caption((type(rule).__doc__ or "").split("\n\n")[0].replace("<-", "←"))
+            skip = {
+                "plain": ("momentum", "dampening", "nesterov"),
+                "momentum": ("nesterov",),
+                "Nesterov": ("nesterov", "dampening"),
+            }.get(name, ())
+            return widgets.settings_of(rule, key=f"{number}-{name}", skip=skip)
+
+
+def _schedule(old: Any, number: str) -> Any:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = {name: _spaced(name) for name in gd.SCHEDULES}
+        name = widgets.choice("Schedule", words, type(old).__name__, key=f"{number}-schedule")
+        kind = gd.SCHEDULES[name]
+        schedule = old if type(old) is kind else kind()
+        names = [field.name for field in dataclasses.fields(schedule)]
+        if isinstance(getattr(old, "learning_rate", None), float) and "learning_rate" in names:
+            schedule = _with_rate(schedule, old.learning_rate)
+        if len(names) > 1:
+            with st.popover("Shape", icon=":material/trending_down:", key=f"gd-schedule-{number}"):
+                schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
+    if "learning_rate" not in names:
+        st.caption("This schedule finds every rate by itself.")
+        return schedule
+    rate = widgets.learning_rate("Learning rate", schedule.learning_rate, key=f"{number}-rate")
+    return _with_rate(schedule, rate)
+
+
+def _with_rate(schedule: Any, rate: float) -> Any:
+    try:
+        return replace(schedule, learning_rate=rate)
+    except ValueError as problem:
+        st.warning(widgets.plain(str(problem)))
+        return schedule
+
+
+def _spaced(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(name))
+
+
+def _start_and_seed(variant: gd.Variant, number: str) -> gd.Variant:
+    seed = widgets.whole(
+        "Seed of the row order",
+        variant.seed,
+        key=f"{number}-seed",
+        least=0,
+        most=2**31 - 1,
+        help="Variants with the same seed see the rows in the same order.",
+    )
+    kinds = {"own": "the problem's own start", "random": "a random start, drawn with the seed"}
+    now = "random" if variant.start == "random" else "own"
+    if isinstance(variant.start, tuple):
+        kinds["kept"] = "the given numbers"
+        now = "kept"
+    kind = widgets.choice("Start", kinds, now, key=f"{number}-start")
+    start = {"own": None, "random": "random", "kept": variant.start}[kind]
+    return replace(variant, seed=seed, start=start)
+
+
+def _add(i: int) -> None:
+    current = state.experiment()
+    copied = current.variants[i]
+    label = f"{copied.label} copy"[:60] if copied.label else None
+    added = replace(copied, label=label)
+    state.change(variants=(*current.variants[: i + 1], added, *current.variants[i + 1 :]))
+
+
+def _drop(i: int) -> None:
+    current = state.experiment()
+    state.change(variants=(*current.variants[:i], *current.variants[i + 1 :]))

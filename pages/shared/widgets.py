@@ -1,0 +1,171 @@
+"""Small controls that several pages use: a number of a settings class, a learning rate, a choice of names."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import streamlit as st
+
+from pages.shared import state
+
+# eight a decade, from a millionth to a thousand: near enough to any rate that the typed number then says exactly
+RATES = tuple(
+    float(f"{lead}e{power}") for power in range(-6, 4) for lead in (1, 1.5, 2, 3, 4, 5, 7) if lead * 10**power <= 1000
+)
+
+
+def choice(
+    label: str, names: Mapping[str, str] | Sequence[str], chosen: str, *, key: str, help: str | None = None
+) -> str:
+    """One of several names, in a menu; ``names`` may map each to the words that are shown."""
+    options = list(names)
+    shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
+    found = state.seeded(key, chosen if chosen in options else options[0])
+    picked: str = st.selectbox(label, options, key=found, format_func=shown, help=help)
+    return picked
+
+
+def segments(
+    label: str, names: Mapping[str, str] | Sequence[str], chosen: str, *, key: str, help: str | None = None
+) -> str:
+    """One of a few names, all in sight."""
+    options = list(names)
+    shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
+    found = state.seeded(key, chosen)
+    picked = st.segmented_control(label, options, key=found, format_func=shown, help=help, required=True)
+    return chosen if picked is None else str(picked)
+
+
+def whole(
+    label: str, value: int, *, key: str, least: int, most: int, help: str | None = None, disabled: bool = False
+) -> int:
+    """A whole number between two bounds; a value outside them, left from other data, is brought to the nearest."""
+    found = state.seeded(key, value)
+    st.session_state[found] = min(max(int(st.session_state[found]), least), most)
+    return int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=disabled))
+
+
+def real(
+    label: str,
+    value: float,
+    *,
+    key: str,
+    least: float | None = None,
+    most: float | None = None,
+    step: float | None = None,
+    help: str | None = None,
+) -> float:
+    """A number, shown as short as it is exact."""
+    found = state.seeded(key, float(value))
+    size = step or _step(abs(value))
+    return float(st.number_input(label, least, most, step=size, key=found, format="%g", help=help))
+
+
+def _step(size: float) -> float:
+    return 10.0 ** math.floor(math.log10(size)) if size > 0 else 0.1
+
+
+def learning_rate(label: str, value: float, *, key: str, help: str | None = None) -> float:
+    """A learning rate: a slider in equal ratios beside a box that takes any positive number; each moves the other."""
+    slider, box = state.key(f"{key}-slider"), state.key(f"{key}-box")
+    if box not in st.session_state:
+        st.session_state[box] = float(value)
+        st.session_state[slider] = _nearest(value)
+
+    def from_slider() -> None:
+        st.session_state[box] = float(st.session_state[slider])
+
+    def from_box() -> None:
+        typed = st.session_state[box]
+        if typed is not None and typed > 0:
+            st.session_state[slider] = _nearest(typed)
+
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        st.select_slider(label, RATES, key=slider, format_func="{:g}".format, on_change=from_slider, help=help)
+    with right:
+        current = st.session_state[box]
+        typed = st.number_input(
+            f"{label}, typed",
+            min_value=0.0,
+            key=box,
+            format="%.6g",
+            step=_step(float(current or 0.1)),
+            on_change=from_box,
+            label_visibility="collapsed",
+        )
+    return float(typed) if typed else float(st.session_state[slider])
+
+
+def _nearest(rate: float) -> float:
+    return RATES[int(np.argmin(np.abs(np.log(RATES) - math.log(max(rate, 1e-12)))))]
+
+
+def settings_of(part: Any, *, key: str, skip: Sequence[str] = ()) -> Any:
+    """A control for every field of a settings dataclass; the part that they describe.
+
+    The range, the help and the default come from the field itself (`gd.setting`), so a new class needs no code here.
+    An impossible combination gets its sentence in place and leaves the part as it was.
+    """
+    hints = get_type_hints(type(part))
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(part):
+        if field.name in skip:
+            continue
+        values[field.name] = _field(field, hints[field.name], getattr(part, field.name), f"{key}-{field.name}")
+    try:
+        return dataclasses.replace(part, **values)
+    except ValueError as problem:
+        st.warning(plain(str(problem)))
+        return part
+
+
+def _field(field: Any, kind: Any, value: Any, key: str) -> Any:
+    label = field.name.replace("_", " ")
+    bounds = field.metadata
+    help_text = bounds.get("help") or None
+    if kind is bool:
+        return st.checkbox(label, key=state.seeded(key, value), help=help_text)
+    if get_args(kind) and all(isinstance(option, str) for option in get_args(kind)):
+        return choice(label, [str(option) for option in get_args(kind)], value, key=key, help=help_text)
+    if kind is int:
+        return whole(
+            label,
+            value,
+            key=key,
+            least=int(max(bounds.get("least", 0), -(10**9))),
+            most=int(min(bounds.get("most", 10**9), 10**9)),
+            help=help_text,
+        )
+    if kind is float:
+        return _bounded(label, value, key, bounds, help_text)
+    if isinstance(value, tuple):
+        columns = st.columns(len(value))
+        parts = []
+        for i, part in enumerate(value):
+            with columns[i]:
+                parts.append(_bounded(f"{label} {i + 1}", part, f"{key}-{i}", bounds, help_text))
+        return tuple(parts)
+    return value
+
+
+def _bounded(label: str, value: float, key: str, bounds: Mapping[str, Any], help_text: str | None) -> float:
+    least = max(bounds.get("least", -math.inf), bounds.get("above", -math.inf))
+    most = min(bounds.get("most", math.inf), bounds.get("below", math.inf))
+    return real(
+        label,
+        value,
+        key=key,
+        least=float(least) if math.isfinite(least) else None,
+        most=float(most) if math.isfinite(most) else None,
+        help=help_text,
+    )
+
+
+def plain(text: str) -> str:
+    """Text that came from elsewhere, with every character that Markdown would act on made harmless."""
+    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:&" else c for c in text.replace("\n", " "))
