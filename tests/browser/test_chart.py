@@ -61,7 +61,7 @@ def highest(page: Page, key: str, index: int = 0) -> float:
 
 def test_camera_stays_where_it_was_turned_when_the_data_change(charts: Page) -> None:
     before, top = camera_eye(charts, "bowl"), highest(charts, "bowl")
-    drag(charts, "bowl", 0, 150, 40)
+    drag(charts, "bowl", 0, 150, -20)
     turned = camera_eye(charts, "bowl")
     assert math.dist(before, turned) > 0.2
     move_slider(charts, "Elongation", 3)
@@ -71,7 +71,7 @@ def test_camera_stays_where_it_was_turned_when_the_data_change(charts: Page) -> 
 
 
 def test_camera_stays_when_the_window_changes(charts: Page) -> None:
-    drag(charts, "bowl", 0, 150, 40)
+    drag(charts, "bowl", 0, 150, -20)
     turned = camera_eye(charts, "bowl")
     charts.set_viewport_size({"width": 700, "height": 900})
     wait_ready(charts)
@@ -80,7 +80,7 @@ def test_camera_stays_when_the_window_changes(charts: Page) -> None:
 
 
 def test_camera_is_remembered_when_a_view_goes_and_comes_back(charts: Page) -> None:
-    drag(charts, "still", 0, 100, 20)
+    drag(charts, "still", 0, 100, -20)
     turned = camera_eye(charts, "still")
     for views in (3, 4):
         charts.get_by_text("Shown").click()
@@ -106,7 +106,7 @@ def test_unchanged_figure_is_not_drawn_again(charts: Page) -> None:
 
 
 def test_cameras_go_together_while_turning_and_after(charts: Page) -> None:
-    drag(charts, "pair", 0, 120, 30, hold=True)
+    drag(charts, "pair", 0, 120, -20, hold=True)
     for index in (0, 1):  # the second is a frame behind the first
         assert math.dist(camera_eye(charts, "pair", index), (1.25, 1.25, 1.25)) > 0.2
     release(charts, "pair", 0)
