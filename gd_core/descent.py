@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from gd_core.checks import require, setting
 from gd_core.compiled import GRADIENT, SCALAR, STEP, VALUE, compile_loop, compile_part, function_type, read_only_types
-from gd_core.models import linear_squared_gradient
+from gd_core.models import linear_squared_gradient, quadratic_gradient
 from gd_core.problem import Kernel, Problem, Vector
 from gd_core.rules import SGD, Rule
 from gd_core.sampling import Batch, Sampling
@@ -43,7 +43,8 @@ WORK_AHEAD = 20_000_000
 # SETTLED: the gradient is small enough; ESCAPED: too far, and recorded; LOST: not finite, and not recorded;
 # STUCK: a line search found no decrease
 RUNNING, SETTLED, ESCAPED, LOST, STUCK = 0, 1, 2, 3, 4
-NO_SEARCH, ARMIJO, EXACT = 0, 1, 2
+# ARMIJO compares losses; on a quadratic, EXACT and QUADRATIC_ARMIJO know the decrease in closed form
+NO_SEARCH, ARMIJO, EXACT, QUADRATIC_ARMIJO = 0, 1, 2, 3
 
 
 class Outcome(Enum):
@@ -280,6 +281,7 @@ def advance(  # type: ignore[no-untyped-def]
     g = np.empty(n)
     previous = np.empty(n)
     trial = np.empty(n)
+    beyond = np.empty(n)
     for k in range(rates.size):
         epoch = k // epoch_updates
         start = epoch * stride + (k - epoch * epoch_updates) * batch_size
@@ -292,33 +294,58 @@ def advance(  # type: ignore[no-untyped-def]
             if squares <= tolerance * tolerance:
                 return 1, k, recorded
         rate = rates[k]
-        if search == 1:
-            # Armijo: shrink until the loss falls by the demanded share of what the gradient promises
+        if search > 0:
             slope = 0.0
             for j in range(n):
                 slope += g[j] * g[j]
+            if not slope < np.inf:
+                return 3, k, recorded
+        if search == 1:
+            # Armijo: shrink until the loss falls by the demanded share of what the gradient promises
             here = value(theta, X, y, batch, loss, constants)
-            for _ in range(200):
+            while True:
+                moved = False
                 for j in range(n):
                     trial[j] = theta[j] - rate * g[j]
-                if value(trial, X, y, batch, loss, constants) <= here - settings[1] * rate * slope:
-                    break
+                    # four roundings: what is shorter is no step
+                    if abs(rate * g[j]) > 8.8e-16 * abs(theta[j]):
+                        moved = True
+                if not moved:
+                    return 4, k, recorded
+                there = value(trial, X, y, batch, loss, constants)
+                if abs(there - here) > 1e-12 * abs(here):
+                    if there <= here - settings[1] * rate * slope:
+                        break
+                else:
+                    # rounding hides the decrease; the loss falls all the way there if it still falls at the end
+                    gradient(trial, X, y, batch, derivative, constants, beyond)
+                    ahead = 0.0
+                    for j in range(n):
+                        ahead += beyond[j] * g[j]
+                    if ahead >= 0.0:
+                        break
                 rate *= settings[0]
-            else:
-                return 4, k, recorded
-        elif search == 2:
-            # X is the Hessian here: g'g / g'Hg
-            slope = 0.0
+        elif search > 1:
+            # X is the Hessian and y the constant part: f falls by rate g'g - rate^2 g'Hg / 2
             bend = 0.0
+            visible = False
             for i in range(n):
                 product = 0.0
+                size = abs(y[i])
                 for j in range(n):
                     product += X[i, j] * g[j]
+                    size += abs(X[i, j] * theta[j])
                 bend += g[i] * product
-                slope += g[i] * g[i]
-            if bend <= 0.0:
+                # n eps times the size of its terms: the most that rounding puts into an entry of the gradient
+                if abs(g[i]) > n * 2.2e-16 * size:
+                    visible = True
+            if not visible or bend <= 0.0:
                 return 4, k, recorded
-            rate = slope / bend
+            if search == 2:
+                rate = slope / bend
+            else:
+                while 0.5 * rate * bend > (1.0 - settings[1]) * slope:
+                    rate *= settings[0]
         for j in range(n):
             previous[j] = theta[j]
         step(theta, g, state, hyper, first + k + 1, rate)
@@ -460,11 +487,14 @@ class _Descent:
         self.search = NO_SEARCH
         self.search_settings = np.zeros(2)
         if isinstance(variant.schedule, LineSearch):
-            self.search = ARMIJO
+            self.search = ARMIJO if problem.quadratic is None else QUADRATIC_ARMIJO
             self.search_settings = np.array([variant.schedule.shrink, variant.schedule.sufficient])
         elif isinstance(variant.schedule, ExactLineSearch):
             require(problem.quadratic is not None, "ExactLineSearch needs a quadratic loss; LineSearch works on any")
             self.search = EXACT
+        if self.search in (EXACT, QUADRATIC_ARMIJO) and problem.quadratic is not None:
+            hessian, linear = problem.quadratic.hessian, problem.quadratic.linear
+            self.kernel = replace(self.kernel, gradient=quadratic_gradient, X=hessian, y=linear, n_samples=1)
         self.record_at = np.append(record_points(self.total, _most_records(problem)), -1)
         self.thetas = np.empty((len(self.record_at), problem.n_params))
         self.thetas[0] = self.theta
@@ -603,6 +633,9 @@ class _Descent:
                 updates = np.append(updates, self.done)
             if status == STUCK:
                 stopped_by = "search"
+        if self.search != NO_SEARCH and self.recorded > 1:
+            # the rate that the first update found, rather than the first one it tried
+            self.used[0] = self.used[1]
         kept = len(updates)
         n_samples, sampling = self.n_samples, self.variant.sampling
         examples = sampling.examples_at(updates, n_samples)
