@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from gd_core import opcodes as op
+import gd_core.opcodes as op
 
 
 @register_jitable

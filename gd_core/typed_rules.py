@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gd_core import opcodes as op
+import gd_core.opcodes as op
 from gd_core.expressions.forms import instructions, program
 from gd_core.expressions.parsing import (
     CONSTANTS,

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parent.parent
 # A module may import what stands on a line above it, or to its left on its own line.
 # A name stands for a file or for a folder; within a folder everything may import everything.
 LAYERS = """
-    checks compiled losses models sampling rules schedules datasets tables expressions textbook
+    checks compiled losses models sampling rules schedules datasets tables opcodes machine textbook
     problem
+    expressions
+    typed_rules
     optimum
     regression surfaces
     curvature explanation

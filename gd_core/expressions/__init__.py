@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from gd_core import opcodes as op
+import gd_core.opcodes as op
 from gd_core.expressions.forms import instructions, latex, program, quadratic_terms
 from gd_core.expressions.parsing import CONSTANTS, FUNCTIONS, ExpressionError, Node, parse
 from gd_core.losses import half_squared_error, half_squared_error_derivative

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gd_core import opcodes as op
+import gd_core.opcodes as op
 from gd_core.expressions.parsing import OPERATIONS, Node
 from gd_core.problem import Vector
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gd_core import opcodes as op
+import gd_core.opcodes as op
 
 # longer than any test function of the literature, and read in well under a millisecond
 MOST_CHARACTERS = 300
