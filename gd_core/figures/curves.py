@@ -32,6 +32,8 @@ AXES: dict[str, str] = {
 MOST_POINTS = 500
 # how far above the other curves a diverging one is followed: the others must stay readable
 HEADROOM_LOG, HEADROOM_LINEAR = 1e3, 3.0
+# a loss this much closer to the optimum's than at the start is down to rounding, which would take half of the axis
+ROUNDING = 1e-15
 
 
 def loss_curves(
@@ -79,6 +81,7 @@ def loss_curves(
         log_value=log_loss,
         log_axis=log_axis,
         revision=f"loss {excess}",
+        excess=excess,
     )
     for i, run in enumerate(runs):
         band = bands[i] if bands is not None else None
@@ -184,6 +187,7 @@ class _Chart:
     log_value: bool
     log_axis: bool
     revision: str
+    excess: bool = False
     traces: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     steady: list[Array] = field(default_factory=list)
@@ -208,7 +212,7 @@ class _Chart:
                 "legendgroup": f"variant {i}",
                 "x": style.counts(x[kept]) if self.against in ("updates", "examples") else style.compact(x[kept]),
                 "y": style.compact(y[kept]),
-                "customdata": np.column_stack([*(style.finite(c[kept]) for c in columns.values()), recorded[kept]]),
+                "customdata": style.finite(np.column_stack([*(c[kept] for c in columns.values()), recorded[kept]])),
                 "hovertemplate": self._readout(list(columns)),
                 "line": {"color": look.colour, "dash": look.dash, "width": 2},
                 # a few symbols along the line, so that it can be told apart without colour
@@ -353,7 +357,6 @@ class _Chart:
             value_axis["exponentformat"] = "power"
         if window is not None:
             value_axis["range"] = [float(self._scale(np.array(edge), self.log_value)) for edge in window]
-            self._note("A diverging curve leaves the window at the top; double-click the chart to see it whole.")
         if self.log_axis:
             self._note(f"A logarithmic axis has no 0 {self.against}: the start is not drawn.")
         revision = f"{self.revision} {self.against} {self.log_value} {self.log_axis}"
@@ -412,21 +415,30 @@ class _Chart:
         return (float(self._scale(np.array(place), self.log_axis)) - low) / ((high - low) or 1.0)
 
     def _window(self) -> tuple[float, float] | None:
-        """What the vertical axis shows if not everything: only where some runs diverged and some did not."""
-        diverged = [run.diverged_at is not None for run in self.runs]
-        if not any(diverged) or all(diverged):
-            return None
+        """What the vertical axis shows, if not everything."""
         steady = np.concatenate(self.steady) if self.steady else np.empty(0)
         whole = np.concatenate(self.everything) if self.everything else np.empty(0)
         if not steady.size or not whole.size:
             return None
-        low, high = float(whole.min()), float(steady.max())
-        top = high * HEADROOM_LOG if self.log_value else high + (HEADROOM_LINEAR - 1) * max(high - low, abs(high) / 10)
-        if whole.max() <= top:
+        low, high = float(whole.min()), float(whole.max())
+        calm = float(steady.max())
+        floor, ceiling = low, high
+        diverged = [run.diverged_at is not None for run in self.runs]
+        if any(diverged) and not all(diverged):
+            room = calm * HEADROOM_LOG if self.log_value else calm + (HEADROOM_LINEAR - 1) * max(calm - low, calm / 10)
+            ceiling = min(high, room)
+        if self.excess and self.log_value:
+            floor = max(low, ROUNDING * calm)
+        if (floor, ceiling) == (low, high):
             return None
+        if ceiling < high:
+            self._note("A diverging curve leaves the window at the top; double-click the chart to see it whole.")
+        if floor > low:
+            self._note("Below the window the loss is the optimum's to within rounding.")
         if self.log_value:
-            return low / (top / low) ** 0.05, top
-        return low - 0.05 * (top - low), top
+            pad = (ceiling / floor) ** 0.05
+            return floor / (pad if floor == low else 1.0), ceiling * (pad if ceiling == high else 1.0)
+        return floor - 0.05 * (ceiling - floor), ceiling
 
     def _count(self, i: int, y: Array) -> None:
         drawn = y[np.isfinite(y)]

@@ -26,6 +26,7 @@ MOST_POINTS = 2000
 MOST_POINTS_TOGETHER = 3000
 MOST_COMPARED = 1000
 MOST_PANELS = 12
+PANELS_IN_A_ROW = 3
 # with more features than this, points against each one say less than the correlations
 PANELS_BY_ITSELF = 5
 MOST_BARS = 30
@@ -64,6 +65,7 @@ def scatter(
     y_title = style.escape(dataset.target_name)
     traces: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
+    captions: list[dict[str, Any]] = []
     for place, j in enumerate(features):
         suffix = "" if place == 0 else str(place + 1)
         name = style.escape(dataset.feature_names[j])
@@ -83,13 +85,16 @@ def scatter(
                 }
             )
         axes |= _panel(place, n_panels, name, y_title)
+        if n_panels > PANELS_IN_A_ROW:
+            captions.append(_caption(axes, suffix, style.escape(dataset.feature_names[j], 24)))
     notes = [_thinned(len(drawn), len(shown))]
     if n_panels < dataset.n_features:
         notes.append(
             f"The {n_panels} features most correlated with the target; {dataset.n_features - n_panels} are left out."
         )
     revision = f"scatter {dataset.fingerprint[:12]} {n_panels}"
-    return style.figure(traces, style.layout(revision=revision, note=" ".join(filter(None, notes)), **axes))
+    layout = style.layout(revision=revision, note=" ".join(filter(None, notes)), annotations=captions, **axes)
+    return style.figure(traces, layout)
 
 
 def correlations(dataset: Dataset, *, rows: npt.ArrayLike | None = None) -> go.Figure:
@@ -336,20 +341,29 @@ def _thinned(drawn: int, of: int) -> str:
 
 
 def _panel(place: int, n_panels: int, x_title: str, y_title: str) -> dict[str, Any]:
-    """The axes of one of several panels, up to three in a row."""
+    """The axes of one of several panels, up to three in a row; several rows have captions, not titles."""
     suffix = "" if place == 0 else str(place + 1)
-    n_columns = min(n_panels, 3 if n_panels != 4 else 2)
+    n_columns = 2 if n_panels == 4 else min(n_panels, PANELS_IN_A_ROW)
     n_rows = -(-n_panels // n_columns)
     row, column = divmod(place, n_columns)
-    gap_x, gap_y = 0.06, 0.28 / n_rows
+    gap_x, gap_y = 0.06, 0.36 / n_rows
     width, height = (1 - gap_x * (n_columns - 1)) / n_columns, (1 - gap_y * (n_rows - 1)) / n_rows
     left, bottom = column * (width + gap_x), 1 - height - row * (height + gap_y)
-    x_axis = {"title": {"text": x_title}, "domain": [left, min(left + width, 1.0)], "anchor": f"y{suffix}"}
+    x_axis: dict[str, Any] = {"domain": [left, min(left + width, 1.0)], "anchor": f"y{suffix}"}
     y_axis: dict[str, Any] = {"domain": [max(bottom, 0.0), min(bottom + height, 1.0)], "anchor": f"x{suffix}"}
+    if n_rows == 1:
+        x_axis["title"] = {"text": x_title}
     if place:
         y_axis["matches"] = "y"
-    if column == 0:
+    if column == 0 and row == (n_rows - 1) // 2:
         y_axis["title"] = {"text": y_title}
-    else:
+    if column:
         y_axis["showticklabels"] = False
     return {f"xaxis{suffix}": x_axis, f"yaxis{suffix}": y_axis}
+
+
+def _caption(axes: dict[str, Any], suffix: str, text: str) -> dict[str, Any]:
+    """A feature's name above its panel."""
+    left, top = axes[f"xaxis{suffix}"]["domain"][0], axes[f"yaxis{suffix}"]["domain"][1]
+    place = {"xref": "paper", "yref": "paper", "x": left, "y": top, "xanchor": "left", "yanchor": "bottom"}
+    return {**place, "text": text, "showarrow": False, "font": {"size": 12}}

@@ -3,9 +3,9 @@
 Every point of a path stands at its true loss. With two parameters that is on the surface; with more, the path leaves
 the plane, and its readout says how far, and what the loss is on the plane below.
 
-Axes end at the plane's window. What leaves it (every diverging path does) is cut where it crosses the edge, and marked
-there: WebGL would clip it too, but with coordinates of 1e12 the cut piece loses its direction in single precision.
-The plane itself and the runs keep every number.
+Axes end at the plane's window. A path that leaves it for good (every diverging path does) is cut where it crosses the
+edge, and marked there: what a diverging path does outside, it does in ever longer strokes across the window, which
+would hide the rest. The plane and the runs keep every number.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ MOST_POINTS = 300
 # points further apart than this are seen one by one, so each gets a dot
 MOST_DOTS = 80
 LEVELS = 16
+# on the contours' fill, which no theme changes
+INK = "#1d2530"
 # a direction is a sum of parameters, so an axis title may be longer than a label
 LONGEST_TITLE = 80
 # the share of the surface that is allowed to lie flat at the bottom of a logarithmic height
@@ -135,7 +137,7 @@ def surface_paths(
         "zaxis": {"title": {"text": scale.axis_title}, "range": list(window[2]), **scale.ticks},
         "aspectmode": "manual",
         "aspectratio": {"x": 1, "y": 1, "z": 0.75},
-        "camera": {"eye": {"x": 1.35, "y": -1.35, "z": 0.95}},
+        "camera": {"eye": {"x": 1.2, "y": -1.2, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.1}},
     }
     layout = style.layout(revision=f"surface {height}", note=_note(plane, scale), scene=axes)
     if only is not None:
@@ -235,7 +237,7 @@ def _names(plane: Plane, labels: Sequence[str], runs: Sequence[Run] | None) -> l
 def _note(plane: Plane, scale: _Scale) -> str:
     notes = []
     if any(_leaves(plane, path) for path in plane.paths):
-        notes.append("Paths are cut where they leave the window; the table has every point.")
+        notes.append("A path is cut where it leaves the window for good; the table has every point.")
     furthest = max((float(np.nanmax(style.finite(path.off), initial=0.0)) for path in plane.paths), default=0.0)
     span = float(np.hypot(np.ptp(plane.u), np.ptp(plane.v)))
     if furthest > 1e-6 * span:
@@ -264,7 +266,7 @@ def _window(plane: Plane, scale: _Scale) -> tuple[tuple[float, float], ...]:
         inside = (u >= flat[0][0]) & (u <= flat[0][1]) & (v >= flat[1][0]) & (v <= flat[1][1])
         reach += [float(value) for value in scale(np.asarray(path.loss)[inside]) if value < high + span / 2]
     bottom, top = min(reach), max(reach)
-    return (*flat, (bottom - 0.02 * (top - bottom or 1.0), top + 0.02 * (top - bottom or 1.0)))
+    return (*flat, (bottom - 0.05 * (top - bottom or 1.0), top + 0.02 * (top - bottom or 1.0)))
 
 
 def _surface(plane: Plane, scale: _Scale, *, coarse: bool) -> dict[str, Any]:
@@ -273,22 +275,49 @@ def _surface(plane: Plane, scale: _Scale, *, coarse: bool) -> dict[str, Any]:
     kept = np.unique(np.linspace(0, r - 1, r // 2).round().astype(np.int64)) if coarse and r > 40 else np.arange(r)
     heights = scale(style.finite(plane.loss))
     low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
+    sunk = heights[np.ix_(kept, kept)] - _sink(plane, scale, heights, kept)
     return {
         "type": "surface",
         "x": style.compact(plane.u[kept]),
         "y": style.compact(plane.v[kept]),
-        "z": style.compact(heights[np.ix_(kept, kept)]),
+        "z": style.compact(sunk),
         "colorscale": style.SURFACE_SCALE,
         "cmin": low,
         "cmax": high if high > low else low + 1.0,
         "showscale": False,
         "hoverinfo": "skip",
-        # a path at its true loss lies a little below the flat faces of a convex surface, and must be seen through them
-        "opacity": 0.85,
+        "opacity": 0.9,
         "contours": {"z": {"show": True, "start": low, "end": high, "size": ((high - low) or 1.0) / 12, "width": 1,
                            "color": style.NEUTRAL}},
         "lighting": {"ambient": 0.85, "diffuse": 0.4, "specular": 0.05, "roughness": 0.9},
     }  # fmt: skip
+
+
+def _sink(plane: Plane, scale: _Scale, heights: Array, kept: Array) -> float:
+    """How far the surface is drawn too low: as far as its flat faces stand above the true surface where paths run.
+
+    Paths would otherwise lie hidden under the faces of a convex surface. Paths stay at their true height.
+    """
+    span = (float(np.nanmax(heights)) - float(np.nanmin(heights))) or 1.0
+    excess = [0.0]
+    for path in plane.paths:
+        u, v = np.asarray(path.u), np.asarray(path.v)
+        inside = (u >= plane.u[0]) & (u <= plane.u[-1]) & (v >= plane.v[0]) & (v <= plane.v[-1])
+        if inside.any():
+            faces = _bilinear(plane.u[kept], plane.v[kept], heights[np.ix_(kept, kept)], u[inside], v[inside])
+            above = style.finite(faces - scale(np.asarray(path.plane_loss)[inside]))
+            excess.append(float(np.nanmax(above, initial=0.0)))
+    # a little more than needed, so that lines do not flicker in and out of the surface
+    return float(np.clip(max(excess) + 0.005 * span, 0.01 * span, 0.05 * span))
+
+
+def _bilinear(u: Array, v: Array, grid: Array, at_u: Array, at_v: Array) -> Array:
+    """The grid's values between its points, (k,)."""
+    j = np.clip(np.searchsorted(u, at_u, side="right") - 1, 0, len(u) - 2)
+    i = np.clip(np.searchsorted(v, at_v, side="right") - 1, 0, len(v) - 2)
+    s, t = (at_u - u[j]) / (u[j + 1] - u[j]), (at_v - v[i]) / (v[i + 1] - v[i])
+    near, far = grid[i, j] * (1 - s) + grid[i, j + 1] * s, grid[i + 1, j] * (1 - s) + grid[i + 1, j + 1] * s
+    return np.asarray(near * (1 - t) + far * t)
 
 
 def _minimum(plane: Plane, scale: _Scale) -> dict[str, Any]:
@@ -328,6 +357,7 @@ def _spatial_path(
     look = style.look(i)
     box = np.array(window, dtype=np.float64)
     points = np.column_stack([path.u, path.v, scale(path.loss)]).astype(np.float64)
+    points = _until_gone(points, box)
     kept = style.thin_path(points, box[:, 1] - box[:, 0], MOST_POINTS)
     inside = np.all((points[kept] >= box[:, 0]) & (points[kept] <= box[:, 1]), axis=1)
     line, exits = cut_to_window(points[kept], box)
@@ -372,11 +402,11 @@ def _flat_path(i: int, path: PlanePath, name: str, window: Any, run: Run | None)
     look = style.look(i)
     box = np.array(window, dtype=np.float64)
     points = np.column_stack([path.u, path.v]).astype(np.float64)
-    size = box[:, 1] - box[:, 0]
-    kept = style.thin_path(points, size, MOST_POINTS)
+    points = _until_gone(points, box)
+    kept = style.thin_path(points, box[:, 1] - box[:, 0], MOST_POINTS)
     numbers, template = _readouts(path, run)
     _, exits = cut_to_window(points[kept], box)
-    # the browser cuts flat lines at the window itself, so that a person can zoom out to them
+    # the browser cuts flat lines at the window by itself
     drawn = points[kept]
     traces: list[dict[str, Any]] = [
         {
@@ -404,27 +434,31 @@ def _marks(
     marks: list[tuple[Array, str, str]] = []
     if _within(points[0], box):
         marks.append((points[0], "circle-open", f"start, loss {float(path.loss[0]):.7g}"))
+    # 3D scenes take an "x" from an emoji font, which not every machine has
+    stop = "square" if spatial else "x"
     if _within(points[-1], box) and len(points) > 1:
         words = f"diverged at update {run.diverged_at:,}" if diverged and run is not None else "end"
-        marks.append((points[-1], "x" if diverged else "diamond", f"{words}, loss {float(path.loss[-1]):.7g}"))
+        marks.append((points[-1], stop if diverged else "diamond", f"{words}, loss {float(path.loss[-1]):.7g}"))
     elif len(exits):
         words = "leaves the window"
         if diverged and run is not None:
             words += f"; diverged at update {run.diverged_at:,}"
-        marks.append((exits[-1], "x", words))
+        marks.append((exits[-1], stop, words))
     if not marks:
         return []
     places = np.array([place for place, _, _ in marks])
     return [
         {
             "type": "scatter3d" if spatial else "scatter",
-            "mode": "markers",
+            "mode": "markers+text",
             "name": name,
             "legendgroup": f"variant {i}",
             "showlegend": False,
             **dict(zip(("x", "y", "z"), (column.tolist() for column in places.T), strict=False)),
-            "text": [words for _, _, words in marks],
-            "hovertemplate": "<b>%{fullData.name}</b><br>%{text}<extra></extra>",
+            "customdata": [words for _, _, words in marks],
+            "text": [("diverges" if diverged else "leaves") if symbol == stop else "" for _, symbol, _ in marks],
+            **_lettering(places, box, spatial=spatial),
+            "hovertemplate": "<b>%{fullData.name}</b><br>%{customdata}<extra></extra>",
             "marker": {
                 "symbol": [symbol for _, symbol, _ in marks],
                 "size": 6 if spatial else 11,
@@ -433,6 +467,21 @@ def _marks(
             },
         }
     ]
+
+
+def _lettering(places: Array, box: Array, *, spatial: bool) -> dict[str, Any]:
+    """Where the marks' words stand: towards the middle of a contour, whose fill is light in every theme."""
+    if spatial:
+        return {"textposition": "bottom center"}
+    middle = box[0].mean()
+    sides = ["middle left" if place[0] > middle else "middle right" for place in places]
+    return {"textposition": sides, "textfont": {"color": INK}, "cliponaxis": False}
+
+
+def _until_gone(points: Array, box: Array) -> Array:
+    """The path up to the point after its last one inside the box; all of it if it never is."""
+    inside = np.flatnonzero(np.all((points >= box[:, 0]) & (points <= box[:, 1]), axis=1))
+    return points[: inside[-1] + 2] if inside.size else points
 
 
 def _within(point: Array, box: Array) -> bool:
@@ -454,6 +503,7 @@ def _arrow(arrow: Arrow) -> dict[str, Any]:
         "arrowhead": 2,
         "arrowwidth": 2,
         "arrowcolor": style.look(arrow.variant).colour,
+        "font": {"color": INK},
     }
 
 

@@ -32,6 +32,8 @@ SURFACE_SCALE = ((0.0, "#fdf7e6"), (0.35, "#dfe5e3"), (0.7, "#b3c3cf"), (1.0, "#
 
 # a label longer than this would push the chart off a phone's screen
 LONGEST_TEXT = 60
+# across a chart, for what is too small to be seen
+PIXELS = 800
 
 
 class Look(NamedTuple):
@@ -141,22 +143,25 @@ def thin_curve(x: Array, y: Array, most: int) -> npt.NDArray[np.int64]:
         edges = np.flatnonzero(np.diff(stretch[order])) + 1
         lowest = order[np.concatenate([[0], edges])]
         highest = order[np.concatenate([edges - 1, [len(order) - 1]])]
-        kept = drawn[np.concatenate([lowest, highest])]
+        values = y[drawn]
+        # where both extremes fall on one pixel, one of them draws it
+        apart = values[highest] - values[lowest] > (values.max() - values.min()) / PIXELS
+        kept = drawn[np.concatenate([lowest, highest[apart]])]
     return np.unique(np.concatenate([[0], kept, [k - 1]]))
 
 
 def thin_path(points: Array, size: Array, most: int) -> npt.NDArray[np.int64]:
     """Indices of at most about ``most`` points that draw the same path.
 
-    ``points`` (k, d) in d drawn coordinates, ``size`` (d,) that of the window. Points that stay within 1/800 of the
-    window are dropped; if still too many are left, each stretch of the path keeps its extremes in each coordinate.
+    ``points`` (k, d) in d drawn coordinates, ``size`` (d,) that of the window. Points that stay within a pixel
+    are dropped; if still too many are left, each stretch of the path keeps its extremes in each coordinate.
     """
     k, d = points.shape
     if k <= most:
         return np.arange(k)
     # far outside the window whole cells would overflow integers, and floats serve as well
     with np.errstate(invalid="ignore", over="ignore"):
-        cells = np.floor(points / size * 800)
+        cells = np.floor(points / size * PIXELS)
     moved = np.concatenate([[True], np.any(cells[1:] != cells[:-1], axis=1)])
     kept = np.flatnonzero(moved)
     if kept.size > most:
