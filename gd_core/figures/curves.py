@@ -1,6 +1,6 @@
 """What a run recorded, drawn against what it cost: losses, learning rates, gradient norms.
 
-Curves are SVG, not WebGL, and drawn through at most about 500 of the recorded points, always with the first, the last
+Curves are SVG, not WebGL, and drawn through at most about 400 of the recorded points, always with the first, the last
 and the extremes of each few pixels. A point's readout is what was recorded, to the last digit.
 """
 
@@ -28,8 +28,8 @@ AXES: dict[str, str] = {
     "examples": "examples seen",
     "seconds": "seconds of descent",
 }
-# a chart is about 1,000 pixels wide; two extremes for every four of them
-MOST_POINTS = 500
+# a chart is about 1,000 pixels wide: two extremes for every five of them
+MOST_POINTS = 400
 # how far above the other curves a diverging one is followed: the others must stay readable
 HEADROOM_LOG, HEADROOM_LINEAR = 1e3, 3.0
 # a loss this much closer to the optimum's than at the start is down to rounding, which would take half of the axis

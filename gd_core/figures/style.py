@@ -106,7 +106,8 @@ def compact(values: npt.ArrayLike) -> Array:
         return found.astype(np.float32)
     largest = float(sizes.max())
     positive = sizes[sizes > 0]
-    spread = float(np.nanmax(found) - np.nanmin(found))
+    with np.errstate(over="ignore"):
+        spread = float(np.nanmax(found) - np.nanmin(found))
     # past 1e38 it overflows, and below 1e-37 it would round to zero, which has no place on a log axis
     fits = largest < 1e38 and (positive.size == 0 or float(positive.min()) > 1e-37) and spread >= 3e-4 * largest
     return found.astype(np.float32) if fits or _survives(found) else found
