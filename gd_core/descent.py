@@ -328,7 +328,6 @@ def advance(  # type: ignore[no-untyped-def]
         elif search > 1:
             # X is the Hessian and y the constant part: f falls by rate g'g - rate^2 g'Hg / 2
             bend = 0.0
-            visible = False
             for i in range(n):
                 product = 0.0
                 size = abs(y[i])
@@ -337,15 +336,20 @@ def advance(  # type: ignore[no-untyped-def]
                     size += abs(X[i, j] * theta[j])
                 bend += g[i] * product
                 # n eps times the size of its terms: the most that rounding puts into an entry of the gradient
-                if abs(g[i]) > n * 2.2e-16 * size:
-                    visible = True
-            if not visible or bend <= 0.0:
+                beyond[i] = n * 2.2e-16 * size
+            if bend <= 0.0:
                 return 4, k, recorded
             if search == 2:
                 rate = slope / bend
             else:
                 while 0.5 * rate * bend > (1.0 - settings[1]) * slope:
                     rate *= settings[0]
+            moved = False
+            for j in range(n):
+                if abs(g[j]) > beyond[j] and theta[j] - rate * g[j] != theta[j]:
+                    moved = True
+            if not moved:
+                return 4, k, recorded
         for j in range(n):
             previous[j] = theta[j]
         step(theta, g, state, hyper, first + k + 1, rate)
