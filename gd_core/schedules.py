@@ -31,7 +31,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        require(getattr(self, "per", "update") in ("update", "epoch"), "per must be 'update' or 'epoch'")
+        per = getattr(self, "per", "update")
+        require(per in ("update", "epoch"), "per must be 'update' or 'epoch', got {!r}", per)
         self.check()
 
     def check(self) -> None:
