@@ -11,8 +11,7 @@ with frame.open_page("Compare") as page:
     if data is not None:
         page.data_in_use(show.data_line(experiment, data))
         variant_controls.preset()
-        with st.expander("Model and loss", icon=":material/function:", key="gd-model"):
-            experiment = variant_controls.model(experiment)
+        experiment = variant_controls.model(experiment)
         problem = runs.problem_or_sentence(experiment, data)
     if data is not None and problem is not None:
         experiment = variant_controls.budget(experiment, problem.n_samples)

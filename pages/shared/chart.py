@@ -52,7 +52,7 @@ class Click:
 
 
 def show(
-    figure: go.Figure | Sequence[go.Figure],
+    figure: go.Figure | str | Sequence[go.Figure | str],
     *,
     key: str,
     summary: str | Sequence[str],
@@ -63,6 +63,8 @@ def show(
     table: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
 ) -> Click | None:
     """Show one figure, or several in a grid of up to ``columns`` columns; return the click that caused this rerun.
+
+    A figure may also be given as the text that `to_wire` made of it, which a page can keep for the next run.
 
     ``summary`` says in words what is to be seen (one text, or one a figure): it is the figures' alternative text and
     can be read below them beside ``table``, the numbers, which is only made when it is opened. ``height`` is each
@@ -75,14 +77,14 @@ def show(
 
     Raises ValueError if there are several summaries, but not one a figure.
     """
-    figures = list(figure) if isinstance(figure, Sequence) else [figure]
+    figures = [figure] if isinstance(figure, str) or not isinstance(figure, Sequence) else list(figure)
     summaries = [summary] * len(figures) if isinstance(summary, str) else list(summary)
     if len(summaries) != len(figures):
         raise ValueError(f"summary must be one text or one a figure ({len(figures)}), got {len(summaries)}")
     data = {
         **serve_files(),
         "key": key,
-        "figures": [to_wire(each) for each in figures],
+        "figures": [each if isinstance(each, str) else to_wire(each) for each in figures],
         "labels": summaries,
         "height": height,
         "columns": min(columns, len(figures)),

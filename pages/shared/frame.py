@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import chart
+from pages.shared import chart, runs
 from pages.shared.guard import guard
 
 NAME = "Gradient Descent Lab"
@@ -66,6 +66,7 @@ def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
         opened = Frame(st.empty())
     opened.data_in_use(data)
     chart.serve_files()
+    runs.warm_up()
     with guard():
         yield opened
 

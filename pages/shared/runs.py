@@ -9,15 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import state, widgets
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from pages.shared import chart, state, widgets
 
 
 class DataMissingError(ValueError):
@@ -103,8 +100,8 @@ def curvature(experiment: gd.Experiment, data: gd.Dataset, *, scaling: str) -> g
 
 def figures(
     experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane, options: Mapping[str, Any]
-) -> list[go.Figure]:
-    """Loss curves, surface, contours and fit of a comparison, in the order in which the page shows them."""
+) -> list[str]:
+    """Loss curves, surface, contours and fit of a comparison, in the page's order, ready for the chart view."""
     fingerprint = compared.problem.dataset.fingerprint
     return _figures(experiment.key, fingerprint, repr(sorted(options.items())), compared, plane, options)
 
@@ -112,7 +109,7 @@ def figures(
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _figures(
     key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane, _options: Any
-) -> list[go.Figure]:
+) -> list[str]:
     labels, runs = _compared.labels, _compared.runs
     draw = gd.figures.surface_scenes if _options["separate"] else gd.figures.surface_paths
     title = _compared.problem.loss_title
@@ -130,7 +127,8 @@ def _figures(
     )
     fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
     contours = gd.figures.contour_paths(_plane, labels=labels, runs=runs, title=title)
-    return [loss, *(scenes if isinstance(scenes, list) else [scenes]), contours, fit]
+    together = [loss, *(scenes if isinstance(scenes, list) else [scenes]), contours, fit]
+    return [chart.to_wire(figure) for figure in together]
 
 
 T = TypeVar("T")

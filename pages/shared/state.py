@@ -67,6 +67,9 @@ def keep(changed: gd.Experiment) -> None:
 
 def replace_with(other: gd.Experiment) -> None:
     """Take another experiment and make every widget anew from it. To be called before the widgets are drawn."""
+    former = key("")
+    for name in [name for name in st.session_state if str(name).startswith(former)]:
+        del st.session_state[name]
     st.session_state[_EXPERIMENT] = other
     st.session_state[_EDITION] = st.session_state.get(_EDITION, 0) + 1
 

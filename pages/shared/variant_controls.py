@@ -45,8 +45,17 @@ def _take_preset(name: str) -> None:
 
 
 def model(current: gd.Experiment) -> gd.Experiment:
-    """The model and its loss."""
+    """The model and its loss, in a section that costs nothing while it is closed."""
     old = current.model
+    words = f"{gd.MODELS[old.model].title} model, {gd.LOSSES[old.loss].title}, {old.scaling} scaling"
+    section = st.expander(f"Model and loss: {words}", icon=":material/function:", key="gd-model", on_change="rerun")
+    if not section.open:
+        return current
+    with section:
+        return _model(current, old)
+
+
+def _model(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
     first, second, third = st.columns(3)
     with first:
         kinds = {name: each.title for name, each in gd.MODELS.items()}
@@ -193,8 +202,9 @@ def _card(i: int, old: gd.Variant, n_samples: int, limit: Callable[[gd.Variant],
     except ValueError as problem:
         st.warning(widgets.plain(str(problem)))
         changed = old
-    with st.popover("Start and seed", icon=":material/flag:", key=f"gd-more-{i}"):
-        changed = _start_and_seed(changed, number)
+    with widgets.drawer("Start and seed", ":material/flag:", key=f"more-{number}") as opened:
+        if opened:
+            changed = _start_and_seed(changed, number)
     said = limit(changed)
     if said:
         st.caption(widgets.plain(said))
@@ -248,22 +258,23 @@ def _sampling(kind: str, old: Any, n_samples: int, number: str) -> Any:
             size = widgets.whole(
                 "Batch size", getattr(old, "batch_size", 32), key=f"{number}-batch-size", least=1, most=n_samples
             )
-        with st.popover("Order", icon=":material/shuffle:", key=f"gd-order-{number}"):
-            shuffle = st.checkbox(
-                "A new order each epoch", key=state.seeded(f"{number}-shuffle", getattr(old, "shuffle", True))
-            )
-            replacement = st.checkbox(
-                "Draw with replacement", key=state.seeded(f"{number}-replacement", getattr(old, "replacement", False))
-            )
-            drop_last = False
-            if kind == "MiniBatch":
-                drop_last = st.checkbox(
-                    "Leave out a short last batch",
-                    key=state.seeded(f"{number}-drop-last", getattr(old, "drop_last", False)),
-                )
+        shuffle, replacement, drop_last = _order(kind, old, number)
     if kind == "Stochastic":
         return gd.Stochastic(shuffle=shuffle, replacement=replacement)
     return gd.MiniBatch(size, shuffle=shuffle, replacement=replacement, drop_last=drop_last)
+
+
+def _order(kind: str, old: Any, number: str) -> tuple[bool, bool, bool]:
+    shuffle, replacement = getattr(old, "shuffle", True), getattr(old, "replacement", False)
+    drop_last = getattr(old, "drop_last", False) and kind == "MiniBatch"
+    with widgets.drawer("Order", ":material/shuffle:", key=f"order-{number}") as opened:
+        if opened:
+            shuffle = st.checkbox("A new order each epoch", key=state.seeded(f"{number}-shuffle", shuffle))
+            replacement = st.checkbox("Draw with replacement", key=state.seeded(f"{number}-replacement", replacement))
+            if kind == "MiniBatch":
+                key = state.seeded(f"{number}-drop-last", drop_last)
+                drop_last = st.checkbox("Leave out a short last batch", key=key)
+    return shuffle, replacement, drop_last
 
 
 def _rule(old: gd.Rule, number: str) -> gd.Rule:
@@ -272,14 +283,17 @@ def _rule(old: gd.Rule, number: str) -> gd.Rule:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = widgets.choice("Rule", list(forms), now, key=f"{number}-rule")
         rule = old if name == now else forms[name]
-        with st.popover("Settings", icon=":material/tune:", key=f"gd-rule-{number}"):
-            st.caption((type(rule).__doc__ or "").split("\n\n")[0].replace("<-", "←"))
-            skip = {
-                "plain": ("momentum", "dampening", "nesterov"),
-                "momentum": ("nesterov",),
-                "Nesterov": ("nesterov", "dampening"),
-            }.get(name, ())
-            return widgets.settings_of(rule, key=f"{number}-{name}", skip=skip)
+        with widgets.drawer("Settings", ":material/tune:", key=f"rule-{number}") as opened:
+            if opened:
+                # the docstring's first paragraph is the rule's recurrence
+                st.text((type(rule).__doc__ or "").split("\n\n")[0].replace("<-", "\u2190"), wrap=True)
+                skip = {
+                    "plain": ("momentum", "dampening", "nesterov"),
+                    "momentum": ("nesterov",),
+                    "Nesterov": ("nesterov", "dampening"),
+                }.get(name, ())
+                rule = widgets.settings_of(rule, key=f"{number}-{name}", skip=skip)
+    return rule
 
 
 def _schedule(old: Any, number: str) -> Any:
@@ -292,8 +306,9 @@ def _schedule(old: Any, number: str) -> Any:
         if isinstance(getattr(old, "learning_rate", None), float) and "learning_rate" in names:
             schedule = _with_rate(schedule, old.learning_rate)
         if len(names) > 1:
-            with st.popover("Shape", icon=":material/trending_down:", key=f"gd-schedule-{number}"):
-                schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
+            with widgets.drawer("Shape", ":material/trending_down:", key=f"schedule-{number}") as opened:
+                if opened:
+                    schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
     if "learning_rate" not in names:
         st.caption("This schedule finds every rate by itself.")
         return schedule

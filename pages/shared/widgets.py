@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -67,6 +68,17 @@ def real(
 
 def _step(size: float) -> float:
     return 10.0 ** math.floor(math.log10(size)) if size > 0 else 0.1
+
+
+@contextmanager
+def drawer(label: str, icon: str, *, key: str) -> Iterator[bool]:
+    """A small window behind a button; gives whether it is open, as its controls cost nothing while it is not.
+
+    What its controls set must come from elsewhere while it is closed: from the experiment.
+    """
+    found = st.popover(label, icon=icon, key=state.key(key), on_change="rerun")
+    with found:
+        yield bool(found.open)
 
 
 def learning_rate(label: str, value: float, *, key: str, help: str | None = None) -> float:
