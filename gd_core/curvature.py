@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from gd_core.checks import require
 from gd_core.problem import Matrix, Problem, Vector
+from gd_core.regression import Regression
 from gd_core.rules import SGD, Rule
 
 # the terms of a direction that are named: together they hold at least 95 % of its squared length, or are the first four
@@ -253,11 +254,11 @@ def _decompose(problem: Problem, found: Matrix, exact: bool) -> Curvature:
 
 
 def largest_row_curvature(problem: Problem) -> float | None:
-    """c max_i |x_i|^2 + l2: the largest curvature of a single row's loss; None where that is not quadratic.
+    """c max_i |x_i|^2 + l2: the largest curvature of a single row's loss; None without rows or a quadratic loss.
 
     On its own row, an update of size eta overshoots by more than it corrects once eta exceeds 2 over this.
     """
-    if problem.quadratic is None or problem.kernel.n_samples == 0:
+    if problem.quadratic is None or not isinstance(problem, Regression):
         return None
 
     def find() -> float:

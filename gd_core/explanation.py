@@ -9,6 +9,7 @@ import numpy as np
 
 from gd_core.curvature import Curvature, curvature, in_words, largest_row_curvature
 from gd_core.problem import Problem, Vector
+from gd_core.regression import Regression
 from gd_core.rules import SGD
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _diverged(run: Run) -> str:
         return f"{told}, with {used}; theory gives no stability limit for {rule.name}, so try smaller rates."
     if problem.quadratic is None:
         return f"{told}: {_local(run, rule, rate, used)}."
-    if run.variant.sampling.full:
+    if run.variant.sampling.full or not isinstance(problem, Regression):
         return f"{told}: {_full(run, rule, rate, used)}."
     return f"{told}: {_sampled(run, rule, rate, used)}."
 
@@ -110,7 +111,8 @@ def _full(run: Run, rule: SGD, rate: float, used: str) -> str:
     if limit == 0:
         return f"with momentum {rule.momentum:.4g} no rate is stable"
     if rate > limit:
-        return f"{used} is above {limit:.4g}, the largest at which batch descent with {_form(rule)} is stable here"
+        descent = "batch descent" if isinstance(run.problem, Regression) else "descent"
+        return f"{used} is above {limit:.4g}, the largest at which {descent} with {_form(rule)} is stable here"
     return _too_far(run, f"{used} is within {limit:.4g}, the largest stable one")
 
 
