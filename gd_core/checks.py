@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -39,29 +40,55 @@ def check_settings(instance: Any) -> None:
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         if field.type in ("float", float):
-            object.__setattr__(instance, field.name, _number(field.name, value))
+            object.__setattr__(instance, field.name, number(field.name, value))
         elif field.type in ("int", int):
-            whole = isinstance(value, int) or (hasattr(value, "__index__") and not isinstance(value, bool))
-            require(whole and not isinstance(value, bool), "{} must be a whole number, got {!r}", field.name, value)
-            object.__setattr__(instance, field.name, int(value))
+            object.__setattr__(instance, field.name, whole_number(field.name, value))
         elif field.type in ("bool", bool):
             require(type(value).__name__ in ("bool", "bool_"), "{} must be True or False, got {!r}", field.name, value)
             object.__setattr__(instance, field.name, bool(value))
-        elif field.type == "tuple[float, float]":
+        elif str(field.type) == "tuple[float, float]":
             pair = isinstance(value, (tuple, list)) and len(value) == 2
             require(pair, "{} must be a pair of numbers, got {!r}", field.name, value)
-            object.__setattr__(instance, field.name, tuple(_number(field.name, part) for part in value))
+            object.__setattr__(instance, field.name, tuple(number(field.name, part) for part in value))
         if field.metadata and "least" in field.metadata:
             checked = getattr(instance, field.name)
             for part in checked if isinstance(checked, tuple) else (checked,):
                 _in_range(field.name, part, field.metadata)
 
 
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    require(math.isfinite(float(value)), "{} must be finite, got {!r}", name, value)
-    return float(value)
+def distinct(names: Iterable[str], *, taken: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names, numbered where they would repeat one before them or one that is taken."""
+    used = set(taken)
+    found = []
+    for name in names:
+        free, count = name, 1
+        while free in used:
+            count += 1
+            free = f"{name} ({count})"
+        used.add(free)
+        found.append(free)
+    return tuple(found)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """``value`` as an int; a ValueError that names it if it is none (True and 2.0 are none)."""
+    whole = hasattr(value, "__index__") and type(value).__name__ not in ("bool", "bool_", "ndarray")
+    require(whole, "{} must be a whole number, got {!r}", name, value)
+    return int(value)
+
+
+def number(name: str, value: Any) -> float:
+    """``value`` as a finite float; a ValueError that names it if it is none."""
+    refused = isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__")
+    require(not refused, "{} must be a number, got {!r}", name, value)
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    except TypeError:
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+    require(math.isfinite(found), "{} must be finite, got {!r}", name, value)
+    return found
 
 
 def _in_range(name: str, value: float, bounds: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gd_core.checks import require
+from gd_core.checks import distinct, require, whole_number
 from gd_core.descent import Budget, Outcome, Run, Variant, descend
 from gd_core.problem import Problem, Vector
 
@@ -73,7 +73,7 @@ class Comparison:
     def table(self) -> pandas.DataFrame:
         """One row a variant: what it reached and what that cost; medians where there are several seeds.
 
-        The distance to the optimum is Euclidean, in the scaled parameters. A variant none of whose runs reached the
+        The distance to the optimum is Euclidean, in the scaled parameters. A variant whose median run did not reach the
         target has no number of updates to it (NaN).
         """
         import pandas
@@ -115,15 +115,19 @@ class Comparison:
         return pandas.DataFrame.from_dict(differing, orient="index", columns=list(self.labels))
 
     def band(self, i: int, *, quantiles: tuple[float, float] = (0.1, 0.9)) -> Band:
-        """The median and the interval of variant i's loss over its seeds, at the update counts of its shortest record.
+        """The median and the interval of variant i's loss over its seeds, at the update counts of its longest run.
 
         A run that ended early counts with infinite loss after it diverged, and with its last loss after it converged.
+        Raises ValueError for quantiles that are not 0 <= low <= high <= 1.
         """
+        low_share, high_share = quantiles
+        require(0 <= low_share <= high_share <= 1, "quantiles must be 0 <= low <= high <= 1, got {!r}", quantiles)
         runs = self.repeats[i]
         longest = max(runs, key=lambda run: int(run.updates[-1]))
         losses = np.vstack([_at(run, longest.updates) for run in runs])
-        with np.errstate(invalid="ignore"):
-            low, median, high = np.quantile(losses, [quantiles[0], 0.5, quantiles[1]], axis=0, method="nearest")
+        # the interval's ends are runs' own losses: between a number and infinity there is nothing to interpolate
+        low, high = np.quantile(losses, quantiles, axis=0, method="nearest")
+        median = np.median(losses, axis=0)
         return Band(longest.updates, longest.examples, longest.epochs, median, low, high, len(runs))
 
 
@@ -169,16 +173,13 @@ def _words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(_words(part) for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # every digit: two rates that differ in the seventh differ
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def distinct_labels(variants: Sequence[Variant]) -> tuple[str, ...]:
     """The variants' titles, numbered where two are the same."""
-    titles = [variant.title for variant in variants]
-    return tuple(
-        title if titles.count(title) == 1 else f"{title} ({titles[: i + 1].count(title)})"
-        for i, title in enumerate(titles)
-    )
+    return distinct(variant.title for variant in variants)
 
 
 def compare(
@@ -197,7 +198,10 @@ def compare(
     Raises ValueError for no variant, for seeds below 1, and for what `descend` raises.
     """
     require(len(variants) >= 1, "compare needs at least one variant")
-    require(isinstance(seeds, int) and seeds >= 1, "seeds must be at least 1, got {!r}", seeds)
+    seeds = whole_number("seeds", seeds)
+    require(seeds >= 1, "seeds must be at least 1, got {!r}", seeds)
+    for variant in variants:
+        require(isinstance(variant, Variant), "variants must be Variants, got {!r}", variant)
     jobs = [dataclasses.replace(variant, seed=variant.seed + r) for variant in variants for r in range(seeds)]
     runs = run_all(problem, jobs, budget, progress=progress)
     repeats = tuple(tuple(runs[i * seeds : (i + 1) * seeds]) for i in range(len(variants)))

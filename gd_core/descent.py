@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gd_core.checks import require, setting
+from gd_core.checks import number, require, setting, whole_number
 from gd_core.compiled import GRADIENT, SCALAR, STEP, VALUE, compile_loop, compile_part, function_type, read_only_types
 from gd_core.models import linear_squared_gradient, quadratic_gradient
 from gd_core.problem import Kernel, Problem, Vector
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 # 2,000 points: more than a chart is wide, and 16 kB a parameter whatever the length of the run
 MOST_RECORDS = 2000
+# the furthest that a parameter can be and still be recorded: the square of a gradient there is still a number
+UNUSABLE = 1e75
 # rows that are ordered ahead: enough to make a call's overhead small, few enough to stay in cache
 ROWS_AHEAD = 8192
 # multiply-adds between two looks at the clock and at the progress callback
 WORK_AHEAD = 20_000_000
 
-# SETTLED: the gradient is small enough; ESCAPED: too far, and recorded; LOST: not finite, and not recorded;
+# SETTLED: the gradient is small enough; ESCAPED: too far, and recorded; LOST: unusable, and not recorded;
 # STUCK: a line search found no decrease
 RUNNING, SETTLED, ESCAPED, LOST, STUCK = 0, 1, 2, 3, 4
 # ARMIJO compares losses; on a quadratic, EXACT and QUADRATIC_ARMIJO know the decrease in closed form
@@ -63,7 +65,8 @@ class Budget:
     ``gradient_tolerance``: the run has converged once the norm of the full gradient is at most this;
     ``loss_tolerance``: once an epoch changes the loss by at most this. 0 switches either off. Batch descent looks at
     its gradient before every update; the others look at the full gradient after every epoch.
-    ``divergence``: the run has diverged once a parameter is further than this from its start, or not finite.
+    ``divergence``: the run has diverged once a parameter is further than this from its start (at most `UNUSABLE`).
+    Raises ValueError for anything but one unit and numbers in range.
     """
 
     epochs: int | None = None
@@ -78,25 +81,14 @@ class Budget:
         chosen = {name: value for name, value in given.items() if value is not None}
         require(len(chosen) == 1, "a budget is exactly one of epochs, updates and examples, got {}", chosen or "none")
         for name, value in chosen.items():
-            whole = hasattr(value, "__index__") and not isinstance(value, bool)
-            require(whole, "{} must be a whole number, got {!r}", name, value)
-            require(1 <= value <= 10**12, "{} must be between 1 and 10^12, got {!r}", name, value)
-            object.__setattr__(self, name, int(value))
-        for name in ("gradient_tolerance", "loss_tolerance"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, (int, float)) and math.isfinite(value) and value >= 0,
-                "{} must be at least 0, got {!r}",
-                name,
-                value,
-            )
-            object.__setattr__(self, name, float(value))
-        require(
-            isinstance(self.divergence, (int, float)) and math.isfinite(self.divergence) and self.divergence > 0,
-            "divergence must be positive, got {!r}",
-            self.divergence,
-        )
-        object.__setattr__(self, "divergence", float(self.divergence))
+            count = whole_number(name, value)
+            require(1 <= count <= 10**12, "{} must be between 1 and 10^12, got {!r}", name, count)
+            object.__setattr__(self, name, count)
+        for name in ("gradient_tolerance", "loss_tolerance", "divergence"):
+            value = number(name, getattr(self, name))
+            require(value >= 0, "{} must be at least 0, got {!r}", name, value)
+            object.__setattr__(self, name, value)
+        require(self.divergence > 0, "divergence must be positive, got {!r}", self.divergence)
 
     @property
     def unit(self) -> str:
@@ -146,15 +138,10 @@ class Variant:
                 {"sampling": "Batch()", "rule": "SGD()", "schedule": "Constant(0.1)"}[name],
                 value,
             )
-        whole = hasattr(self.seed, "__index__") and not isinstance(self.seed, bool) and self.seed >= 0
-        require(whole, "seed must be a whole number of at least 0, got {!r}", self.seed)
-        object.__setattr__(self, "seed", int(self.seed))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed))
+        require(self.seed >= 0, "seed must be at least 0, got {!r}", self.seed)
         require(self.label is None or isinstance(self.label, str), "label must be a text or None, got {!r}", self.label)
-        if self.start is not None and self.start != "random":
-            require(not isinstance(self.start, str), "start must be None, 'random' or numbers, got {!r}", self.start)
-            numbers = tuple(float(value) for value in self.start)
-            require(all(map(math.isfinite, numbers)), "start must be finite, got {!r}", self.start)
-            object.__setattr__(self, "start", numbers)
+        object.__setattr__(self, "start", _checked_start(self.start))
         if isinstance(self.schedule, _Search):
             name = type(self.schedule).__name__
             require(
@@ -188,7 +175,17 @@ class Variant:
             problem.n_params,
             len(self.start),
         )
+        furthest = max(self.start, key=abs)
+        require(abs(furthest) < UNUSABLE, "start must be within {:g}, got {!r}", UNUSABLE, furthest)
         return np.array(self.start)
+
+
+def _checked_start(start: Any) -> str | tuple[float, ...] | None:
+    if start is None or (isinstance(start, str) and start == "random"):
+        return start
+    several = not isinstance(start, (str, bytes)) and isinstance(start, Iterable)
+    require(several, "start must be None, 'random' or one number for each parameter, got {!r}", start)
+    return tuple(number("start", value) for value in start)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -360,7 +357,7 @@ def advance(  # type: ignore[no-untyped-def]
             # a comparison with NaN is false, so this asks for what is allowed
             if not distance <= limit:
                 far = True
-                if not distance < np.inf:
+                if not distance < UNUSABLE:
                     lost = True
         if lost:
             for j in range(n):
@@ -388,50 +385,76 @@ def _advance_signature() -> Any:
     )  # fmt: skip
 
 
-def advance_plain(X, y, constants, rows, rates, theta, first, origin, limit, record_at, recorded, thetas, used):  # type: ignore[no-untyped-def]
+def advance_plain(  # type: ignore[no-untyped-def]
+    X, y, constants, rows, rates, theta, first, origin, limit, largest, record_at, recorded, thetas, used
+):
     """`advance` for one row an update, the plain rule and a squared loss, with the gradient written out.
 
-    The sums are taken in the order of `linear_squared_gradient`, so both give the same bits.
+    ``largest`` is the largest entry of X by size. The sums are taken in the order of `linear_squared_gradient`, so both
+    give the same bits.
     """
     n = theta.size
+    whole = n - n % 4
     scale, l2, penalised = constants[3], constants[1], int(constants[2])
+    previous = np.empty(n)
+    # No parameter can have moved further than the sum of all moves, which costs one addition an update. While that
+    # bound leaves half the limit free (so that its own rounding does not matter) no parameter has to be looked at.
+    bound = np.inf
+    allowed = 0.5 * limit - np.max(np.abs(origin))
+    next_record = record_at[recorded]
     for k in range(rates.size):
-        row = X[rows[k]]
-        s0 = s1 = s2 = s3 = 0.0
-        j = 0
-        while j + 3 < n:
-            s0 += row[j] * theta[j]
-            s1 += row[j + 1] * theta[j + 1]
-            s2 += row[j + 2] * theta[j + 2]
-            s3 += row[j + 3] * theta[j + 3]
-            j += 4
-        while j < n:
-            s0 += row[j] * theta[j]
-            j += 1
-        residual = (s0 + s1) + (s2 + s3) - y[rows[k]]
+        i = rows[k]
+        s0 = -y[i]
+        s1 = s2 = s3 = 0.0
+        for j in range(0, whole, 4):
+            s0 += X[i, j] * theta[j]
+            s1 += X[i, j + 1] * theta[j + 1]
+            s2 += X[i, j + 2] * theta[j + 2]
+            s3 += X[i, j + 3] * theta[j + 3]
+        if whole < n:
+            s1 += X[i, whole] * theta[whole]
+            if whole + 1 < n:
+                s2 += X[i, whole + 1] * theta[whole + 1]
+                if whole + 2 < n:
+                    s3 += X[i, whole + 2] * theta[whole + 2]
+        slope = ((s0 + s1) + (s2 + s3)) * scale
         rate = rates[k]
-        # the largest possible move of a parameter tells of escape without a second pass over them
-        worst = 0.0
+        bound += rate * (abs(slope) * largest + l2 * bound)
+        # a comparison with NaN is false, so this asks for what is allowed
+        closely = not bound <= allowed
+        if closely:
+            for j in range(n):
+                previous[j] = theta[j]
         if l2 == 0.0:
             for j in range(n):
-                theta[j] -= rate * (residual * row[j] * scale)
-                worst = max(worst, abs(theta[j] - origin[j]))
+                theta[j] -= rate * (slope * X[i, j])
         else:
+            for j in range(penalised):
+                theta[j] -= rate * (slope * X[i, j])
+            for j in range(penalised, n):
+                theta[j] -= rate * (slope * X[i, j] + l2 * theta[j])
+        far = False
+        if closely:
+            bound = 0.0
+            lost = False
             for j in range(n):
-                g = residual * row[j] * scale
-                if j >= penalised:
-                    g += l2 * theta[j]
-                theta[j] -= rate * g
-                worst = max(worst, abs(theta[j] - origin[j]))
-        # max() may drop a NaN, but a residual that is not finite gives one to theta
-        if not worst < np.inf or not abs(residual) < np.inf:
-            return 3, k, recorded
-        if worst > limit or first + k + 1 == record_at[recorded]:
+                bound = max(bound, abs(theta[j]))
+                distance = abs(theta[j] - origin[j])
+                if not distance <= limit:
+                    far = True
+                    if not distance < UNUSABLE:
+                        lost = True
+            if lost:
+                for j in range(n):
+                    theta[j] = previous[j]
+                return 3, k, recorded
+        if far or first + k + 1 == next_record:
             for j in range(n):
                 thetas[recorded, j] = theta[j]
             used[recorded] = rate
             recorded += 1
-        if worst > limit:
+            next_record = record_at[recorded]
+        if far:
             return 2, k + 1, recorded
     return 0, rates.size, recorded
 
@@ -442,10 +465,11 @@ def _plain_signature() -> Any:
     vector, matrix, whole, real = t.float64[::1], t.float64[:, ::1], t.int64, t.float64
     given, table, rows = read_only_types()
     return t.UniTuple(whole, 3)(
-        table, given, given, rows, given, vector, whole, given, real, rows, whole, matrix, vector
+        table, given, given, rows, given, vector, whole, given, real, real, rows, whole, matrix, vector
     )
 
 
+@lru_cache(maxsize=64)
 def record_points(total: int, most: int = MOST_RECORDS) -> npt.NDArray[np.int64]:
     """The update counts that are recorded, at most ``most`` of 0 to ``total``, both ends among them.
 
@@ -453,12 +477,17 @@ def record_points(total: int, most: int = MOST_RECORDS) -> npt.NDArray[np.int64]
     half geometrically, so that the record is dense early and serves linear and logarithmic axes.
     """
     if total < most:
-        return np.arange(total + 1)
+        return _read_only(np.arange(total + 1))
     dense = most // 5
     even = np.linspace(dense, total, (most - dense) // 2)
     geometric = np.geomspace(dense, total, most - dense - len(even))
     chosen = np.unique(np.concatenate([np.arange(dense), even.astype(np.int64), geometric.astype(np.int64), [total]]))
-    return np.delete(chosen, -2) if len(chosen) > most else chosen
+    return _read_only(np.delete(chosen, -2) if len(chosen) > most else chosen)
+
+
+def _read_only(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    points.setflags(write=False)
+    return points
 
 
 def descend(problem: Problem, variant: Variant, budget: Budget, *, progress: Progress | None = None) -> Run:
@@ -466,9 +495,11 @@ def descend(problem: Problem, variant: Variant, budget: Budget, *, progress: Pro
 
     ``progress`` is called with the share of the budget that is spent, from 0 to 1, a few times a second at most.
     The same problem, variant and budget give the same numbers to the last bit.
-    Raises ValueError for a batch larger than the data, a start of the wrong length, or a line search where none
-    applies.
+    Raises ValueError for something that is no variant or budget, a batch larger than the data, a start of the wrong
+    length, or a line search where none applies.
     """
+    require(isinstance(variant, Variant), "variant must be a Variant, got {!r}", variant)
+    require(isinstance(budget, Budget), "budget must be a Budget, such as Budget(epochs=20), got {!r}", budget)
     descent = _Descent(problem, variant, budget)
     return descent.run(progress)
 
@@ -481,7 +512,6 @@ class _Descent:
         sampling = variant.sampling
         self.n_samples = problem.n_samples
         self.per_epoch = sampling.updates_per_epoch(self.n_samples)
-        require(self.per_epoch >= 1, "{!r} drops every batch of {} rows", sampling, self.n_samples)
         self.total = budget.updates_for(sampling, self.n_samples)
         self.kernel: Kernel = getattr(problem, "full_kernel", problem.kernel) if sampling.full else problem.kernel
         self.theta = variant.start_on(problem)
@@ -506,6 +536,7 @@ class _Descent:
         self.used[0] = self._rates(0, 1)[0]
         self.recorded = 1
         self.done = 0
+        self.limit = min(budget.divergence, UNUSABLE)
 
     def _rates(self, first: int, count: int) -> Vector:
         schedule = self.variant.schedule
@@ -529,7 +560,7 @@ class _Descent:
             rates = self._rates(self.done, min(count, self.total - self.done))
             status, made, self.recorded = advance_stretch(rows, rates, tolerance)
             self.done += made
-            if status == RUNNING and watch:
+            if status == RUNNING and watch and self.done % self.per_epoch == 0:
                 stopped_by, last_loss = self._check(last_loss)
                 status = SETTLED if stopped_by else RUNNING
             now = time.perf_counter()
@@ -549,7 +580,7 @@ class _Descent:
             kernel.gradient is linear_squared_gradient
             and not variant.sampling.full
             and variant.sampling.rows_per_update(self.n_samples) == 1
-            and isinstance(variant.rule, SGD)
+            and type(variant.rule) is SGD
             and variant.rule.plain
         )
         if plain:
@@ -558,7 +589,7 @@ class _Descent:
             def run_plain(rows: Any, rates: Vector, tolerance: float) -> tuple[int, int, int]:
                 found: tuple[int, int, int] = fused(
                     kernel.X, kernel.y, kernel.constants, rows, rates, self.theta, self.done, self.origin,
-                    self.budget.divergence, self.record_at, self.recorded, self.thetas, self.used,
+                    self.limit, kernel.largest, self.record_at, self.recorded, self.thetas, self.used,
                 )  # fmt: skip
                 return found
 
@@ -580,7 +611,7 @@ class _Descent:
             found: tuple[int, int, int] = loop(
                 gradient, derivative, step, value, loss, kernel.X, kernel.y, kernel.constants, rows, stride,
                 epoch_rows, batch_size, self.per_epoch, rates, self.search, self.search_settings, self.theta,
-                self.state, self.hyper, self.done, self.origin, self.budget.divergence, tolerance, self.record_at,
+                self.state, self.hyper, self.done, self.origin, self.limit, tolerance, self.record_at,
                 self.recorded, self.thetas, self.used,
             )  # fmt: skip
             return found
@@ -672,7 +703,8 @@ def _drop_unusable(run: Run) -> Run:
     finite = np.isfinite(run.loss)
     if finite.all():
         return run
-    kept = max(1, int(np.argmin(finite)))
+    kept = int(np.argmin(finite))
+    require(kept > 0, "the loss at the start of {!r} is too large to be a number", run.label)
     return replace(
         run,
         updates=run.updates[:kept],

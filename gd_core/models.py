@@ -48,61 +48,75 @@ def quadratic_value(theta, X, y, rows, loss, constants):  # type: ignore[no-unty
 def linear_squared_gradient(theta, X, y, rows, derivative, constants, out):  # type: ignore[no-untyped-def]
     """c X'(X theta - y) / m + l2 theta over the given rows."""
     n = theta.size
+    whole = n - n % 4
+    scale = constants[3] / rows.size
     for j in range(n):
         out[j] = 0.0
     for k in range(rows.size):
-        row = X[rows[k]]
-        # four sums side by side: a single one would wait for each addition
-        s0 = s1 = s2 = s3 = 0.0
-        j = 0
-        while j + 3 < n:
-            s0 += row[j] * theta[j]
-            s1 += row[j + 1] * theta[j + 1]
-            s2 += row[j + 2] * theta[j + 2]
-            s3 += row[j + 3] * theta[j + 3]
-            j += 4
-        while j < n:
-            s0 += row[j] * theta[j]
-            j += 1
-        residual = (s0 + s1) + (s2 + s3) - y[rows[k]]
-        for i in range(n):
-            out[i] += residual * row[i]
-    scale = constants[3] / rows.size
-    first = int(constants[2])
-    for j in range(n):
-        out[j] *= scale
-        if j >= first:
-            out[j] += constants[1] * theta[j]
+        # X[i, j] and not a slice of X, which would be counted in and out of use; four sums side by side, because a
+        # single one would wait for each addition
+        i = rows[k]
+        s0 = -y[i]
+        s1 = s2 = s3 = 0.0
+        for j in range(0, whole, 4):
+            s0 += X[i, j] * theta[j]
+            s1 += X[i, j + 1] * theta[j + 1]
+            s2 += X[i, j + 2] * theta[j + 2]
+            s3 += X[i, j + 3] * theta[j + 3]
+        if whole < n:
+            s1 += X[i, whole] * theta[whole]
+            if whole + 1 < n:
+                s2 += X[i, whole + 1] * theta[whole + 1]
+                if whole + 2 < n:
+                    s3 += X[i, whole + 2] * theta[whole + 2]
+        slope = ((s0 + s1) + (s2 + s3)) * scale
+        for j in range(n):
+            out[j] += slope * X[i, j]
+    for j in range(int(constants[2]), n):
+        out[j] += constants[1] * theta[j]
 
 
 def linear_gradient(theta, X, y, rows, derivative, constants, out):  # type: ignore[no-untyped-def]
     """X' loss'(X theta - y) / m + l2 theta over the given rows, for any loss."""
     n = theta.size
+    whole = n - n % 4
     for j in range(n):
         out[j] = 0.0
     for k in range(rows.size):
-        row = X[rows[k]]
-        prediction = 0.0
+        i = rows[k]
+        s0 = -y[i]
+        s1 = s2 = s3 = 0.0
+        for j in range(0, whole, 4):
+            s0 += X[i, j] * theta[j]
+            s1 += X[i, j + 1] * theta[j + 1]
+            s2 += X[i, j + 2] * theta[j + 2]
+            s3 += X[i, j + 3] * theta[j + 3]
+        for j in range(whole, n):
+            s1 += X[i, j] * theta[j]
+        slope = derivative((s0 + s1) + (s2 + s3), constants[0]) / rows.size
         for j in range(n):
-            prediction += row[j] * theta[j]
-        slope = derivative(prediction - y[rows[k]], constants[0]) / rows.size
-        for i in range(n):
-            out[i] += slope * row[i]
-    first = int(constants[2])
-    for j in range(first, n):
+            out[j] += slope * X[i, j]
+    for j in range(int(constants[2]), n):
         out[j] += constants[1] * theta[j]
 
 
 def linear_value(theta, X, y, rows, loss, constants):  # type: ignore[no-untyped-def]
     """The mean loss of X theta - y over the given rows, plus l2 |theta|^2 / 2."""
     n = theta.size
+    whole = n - n % 4
     total = 0.0
     for k in range(rows.size):
-        row = X[rows[k]]
-        prediction = 0.0
-        for j in range(n):
-            prediction += row[j] * theta[j]
-        total += loss(prediction - y[rows[k]], constants[0])
+        i = rows[k]
+        s0 = -y[i]
+        s1 = s2 = s3 = 0.0
+        for j in range(0, whole, 4):
+            s0 += X[i, j] * theta[j]
+            s1 += X[i, j + 1] * theta[j + 1]
+            s2 += X[i, j + 2] * theta[j + 2]
+            s3 += X[i, j + 3] * theta[j + 3]
+        for j in range(whole, n):
+            s1 += X[i, j] * theta[j]
+        total += loss((s0 + s1) + (s2 + s3), constants[0])
     penalty = 0.0
     for j in range(int(constants[2]), n):
         penalty += theta[j] * theta[j]
@@ -161,22 +175,22 @@ def mlp_gradient(theta, X, y, rows, derivative, constants, out):  # type: ignore
     for j in range(theta.size):
         out[j] = constants[1] * theta[j]
     for k in range(rows.size):
-        row = X[rows[k]]
+        i = rows[k]
         prediction = theta[last]
         for u in range(width):
             activation = theta[biases + u]
             for j in range(n):
-                activation += theta[u * n + j] * row[j]
+                activation += theta[u * n + j] * X[i, j]
             hidden[u] = math.tanh(activation)
             prediction += theta[weights + u] * hidden[u]
-        slope = derivative(prediction - y[rows[k]], constants[0]) / rows.size
+        slope = derivative(prediction - y[i], constants[0]) / rows.size
         out[last] += slope
         for u in range(width):
             out[weights + u] += slope * hidden[u]
             back = slope * theta[weights + u] * (1.0 - hidden[u] * hidden[u])
             out[biases + u] += back
             for j in range(n):
-                out[u * n + j] += back * row[j]
+                out[u * n + j] += back * X[i, j]
 
 
 def mlp_value(theta, X, y, rows, loss, constants):  # type: ignore[no-untyped-def]
@@ -186,14 +200,14 @@ def mlp_value(theta, X, y, rows, loss, constants):  # type: ignore[no-untyped-de
     biases, weights, last = width * n, width * n + width, width * n + 2 * width
     total = 0.0
     for k in range(rows.size):
-        row = X[rows[k]]
+        i = rows[k]
         prediction = theta[last]
         for u in range(width):
             activation = theta[biases + u]
             for j in range(n):
-                activation += theta[u * n + j] * row[j]
+                activation += theta[u * n + j] * X[i, j]
             prediction += theta[weights + u] * math.tanh(activation)
-        total += loss(prediction - y[rows[k]], constants[0])
+        total += loss(prediction - y[i], constants[0])
     penalty = 0.0
     for j in range(theta.size):
         penalty += theta[j] * theta[j]

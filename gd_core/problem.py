@@ -53,6 +53,11 @@ class Kernel:
     def all_rows(self) -> npt.NDArray[np.int64]:
         return np.arange(self.n_samples)
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest entry of X by size."""
+        return max(float(np.max(self.X)), -float(np.min(self.X)))
+
     def gradient_at(self, theta: Vector) -> Vector:
         """The gradient over all rows, (n_params,)."""
         return self.gradient_of(theta, self.all_rows)
@@ -136,7 +141,10 @@ class Quadratic:
 
     def gradient_norms(self, thetas: Matrix) -> Vector:
         """The norm of H (theta - theta*) at each of (k, n_params) points, shape (k,)."""
-        return np.asarray(np.linalg.norm((thetas - self.optimum.theta) @ self.hessian, axis=1))
+        gradients = (thetas - self.optimum.theta) @ self.hessian
+        # scaled by the largest entry, so that a diverging path does not overflow the squares
+        largest = np.max(np.abs(gradients), axis=1, initial=np.finfo(np.float64).tiny)
+        return np.asarray(largest * np.linalg.norm(gradients / largest[:, None], axis=1))
 
 
 class Problem(Protocol):

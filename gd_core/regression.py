@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gd_core.checks import check_settings, require, setting
+from gd_core.checks import check_settings, distinct, require, setting
 from gd_core.datasets import Dataset
 from gd_core.losses import LOSSES, Loss
 from gd_core.models import (
@@ -35,6 +35,10 @@ SCALINGS: dict[str, str] = {
 }
 # 1,000 columns: a Hessian of 8 MB, and an eigendecomposition of about a second
 MOST_COLUMNS = 1000
+# with the furthest parameters that a run records, 1e75, the squares of the gradient stay below 1e308
+MOST_SIZE = 1e30
+# a variance takes squares
+MOST_SIZE_BEFORE_SCALING = 1e150
 # rows a block: ten columns of it stay in a core's cache while they are read twice
 BLOCK_ROWS = 8192
 
@@ -93,12 +97,27 @@ class Regression:
             n_features,
             MOST_COLUMNS,
         )
+        self._check_sizes()
         require(
             len(self._split[0]) >= 1,
             "validation {} leaves no training row of {}",
             self.validation,
             self.dataset.n_samples,
         )
+
+    def _check_sizes(self) -> None:
+        """Squares of the features and of the loss have to stay numbers, however far a descent gets."""
+        data, power = self.dataset, self.degree
+        for label, values, exponent in (("X", data.X, power), ("y", data.y, 1)):
+            most = MOST_SIZE if label == "y" or self.scaling == "none" else MOST_SIZE_BEFORE_SCALING
+            largest = max(float(np.max(values)), -float(np.min(values)))
+            require(
+                largest <= most ** (1.0 / exponent),
+                "{} must be within {:.3g} so that the loss stays a number, got {!r}",
+                label,
+                most ** (1.0 / exponent),
+                largest,
+            )
 
     # the parts
 
@@ -150,13 +169,13 @@ class Regression:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         """The expanded features' names, without the intercept: x1, x2, x1^2, x1 x2, ..."""
-        names = self.dataset.feature_names
-        if self.degree == 1:
-            return tuple(names)
-        powers = self._expander.powers_
-        return tuple(
-            " ".join(n if p == 1 else f"{n}^{p}" for n, p in zip(names, row, strict=True) if p) for row in powers
-        )
+        names = list(self.dataset.feature_names)
+        if self.degree > 1:
+            names = [
+                " ".join(n if p == 1 else f"{n}^{p}" for n, p in zip(names, row, strict=True) if p)
+                for row in self._expander.powers_
+            ]
+        return distinct(names, taken=("intercept",))
 
     @cached_property
     def _scaler(self) -> tuple[Vector, Vector]:
@@ -181,7 +200,10 @@ class Regression:
 
     def design(self, X: npt.ArrayLike) -> Matrix:
         """The matrix that multiplies theta, from features in original units: expanded, scaled, ones in front."""
-        columns = self._expand(np.ascontiguousarray(X, dtype=np.float64))
+        X = np.ascontiguousarray(X, dtype=np.float64)
+        wanted = self.dataset.n_features
+        require(X.ndim == 2 and X.shape[1] == wanted, "X must have shape (n_samples, {}), got {}", wanted, X.shape)
+        columns = self._expand(X)
         if self.scaling != "none":
             shift, scale = self._scaler
             columns = (columns - shift) / scale
@@ -245,6 +267,8 @@ class Regression:
 
     def start_for(self, seed: int) -> Vector:
         """The start that a seed gives; the same for every seed with linear models."""
+        if self.predictor.linear:
+            return np.zeros(self.n_params)
         return self.predictor.start(self.n_params, self.hidden, np.random.default_rng([seed, 1]))
 
     def random_start(self, seed: int) -> Vector:

@@ -7,13 +7,19 @@ batch size: the fair comparison rests on that.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
+from functools import lru_cache
+from itertools import islice, repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from gd_core.checks import check_settings, require, setting
+
+Order = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +49,17 @@ class Sampling:
         per_epoch = self.examples_per_epoch(n_samples)
         return epochs * per_epoch + np.minimum(within * self.rows_per_update(n_samples), per_epoch)
 
-    def orders(self, n_samples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    def orders(self, n_samples: int, seed: int) -> Iterator[Order]:
         """The row order of the first epoch, the second, and so on without end."""
         raise NotImplementedError
 
-    def rows_of(self, update: int, n_samples: int, seed: int) -> npt.NDArray[np.int64]:
+    def rows_of(self, update: int, n_samples: int, seed: int) -> Order:
         """The rows that update number ``update`` (counted from 1) reads, shape (batch_size,)."""
         require(update >= 1, "update must be at least 1, got {!r}", update)
         epoch, within = divmod(update - 1, self.updates_per_epoch(n_samples))
-        orders = self.orders(n_samples, seed)
-        for _ in range(epoch):
-            next(orders)
         start = within * self.rows_per_update(n_samples)
         stop = min(start + self.rows_per_update(n_samples), self.examples_per_epoch(n_samples))
-        return next(orders)[start:stop]
+        return next(islice(self.orders(n_samples, seed), epoch, None))[start:stop]
 
     @property
     def title(self) -> str:
@@ -73,10 +76,8 @@ class Batch(Sampling):
     def rows_per_update(self, n_samples: int) -> int:
         return n_samples
 
-    def orders(self, n_samples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-        rows = np.arange(n_samples)
-        while True:
-            yield rows
+    def orders(self, n_samples: int, seed: int) -> Iterator[Order]:
+        return repeat(_read_only(np.arange(n_samples)))
 
     @property
     def title(self) -> str:
@@ -88,17 +89,50 @@ class _Drawn(Sampling):
     shuffle: bool = True
     replacement: bool = False
 
-    def orders(self, n_samples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    def orders(self, n_samples: int, seed: int) -> Iterator[Order]:
         """From ``default_rng(seed)``, an epoch at a time: ``permutation(n)`` or ``integers(n, size=n)``."""
-        generator = np.random.default_rng(seed)
-        rows = np.arange(n_samples)
+        if self.shuffle or self.replacement:
+            return iter(_random_orders(n_samples, seed, self.replacement))
+        return repeat(_read_only(np.arange(n_samples)))
+
+
+class _RandomOrders:
+    """The row orders of one seed, an epoch at a time.
+
+    The first ones are kept: all variants of a comparison read the same orders, and so does the next run when a setting
+    has changed. Drawing an order takes about as long as the updates that read it.
+    """
+
+    def __init__(self, n_samples: int, seed: int, replacement: bool) -> None:
+        self._n_samples, self._replacement = n_samples, replacement
+        self._generator = np.random.default_rng(seed)
+        self._kept: list[Order] = []
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Order]:
+        for epoch in range(KEPT_ROWS // self._n_samples):
+            with self._lock:
+                if epoch == len(self._kept):
+                    self._kept.append(self._draw(self._generator))
+            yield self._kept[epoch]
+        # the shared generator rests where the kept orders end, and everyone goes on from there alone
+        generator = copy.deepcopy(self._generator)
         while True:
-            if self.replacement:
-                yield generator.integers(n_samples, size=n_samples)
-            elif self.shuffle:
-                yield generator.permutation(n_samples)
-            else:
-                yield rows
+            yield self._draw(generator)
+
+    def _draw(self, generator: np.random.Generator) -> Order:
+        n = self._n_samples
+        return _read_only(generator.integers(n, size=n) if self._replacement else generator.permutation(n))
+
+
+# 2 MB a seed, for at most 16 seeds
+KEPT_ROWS = 250_000
+_random_orders = lru_cache(maxsize=16)(_RandomOrders)
+
+
+def _read_only(order: Order) -> Order:
+    order.setflags(write=False)
+    return order
 
 
 @dataclass(frozen=True, kw_only=True)
