@@ -8,9 +8,9 @@ A surface is its formula: the value and the exact gradient of all of them, built
 machine of `gd_core.machine`, so a new surface costs no compilation, and any built-in one can be edited as text.
 
 **Noise.** A surface has no rows, so nothing is stochastic about a descent on it until ``noise`` is set. Then it
-carries a table of `NOISE_ROWS` normal vectors with that standard deviation, drawn with ``noise_seed``, and an update
-adds the mean of the rows it reads to the exact gradient: one row with ``Stochastic()``, the mean of b rows (so a
-standard deviation of noise / sqrt(b)) with ``MiniBatch(b)``, and none with ``Batch()``, which stays exact. The
+carries a table of `NOISE_ROWS` normal vectors with mean 0 and that standard deviation, drawn with ``noise_seed``, and
+an update adds the mean of the rows it reads to the exact gradient: one row with ``Stochastic()``, the mean of b rows
+(so a standard deviation of noise / sqrt(b)) with ``MiniBatch(b)``, and none with ``Batch()``, which stays exact. The
 variant's seed orders the rows, so descents with equal seeds meet the same noise, update by update. An epoch is one
 pass over the table. Without noise there is a single row that adds nothing: ``Stochastic()`` then equals ``Batch()``,
 and larger batches are refused.
@@ -179,8 +179,9 @@ class Surface:
         """The parts for the loop, with the noise."""
         if not self.noise:
             return self.kernel_without_noise
-        table = np.random.default_rng([self.noise_seed, 2]).standard_normal((NOISE_ROWS, 2)) * self.noise
-        return self.function.kernel(table)
+        table = np.random.default_rng([self.noise_seed, 2]).standard_normal((NOISE_ROWS, 2))
+        # every epoch reads the same rows, so a mean that is left over would be a slope, and would move the minimum
+        return self.function.kernel((table - table.mean(axis=0)) * self.noise)
 
     @cached_property
     def kernel_without_noise(self) -> Kernel:

@@ -216,7 +216,10 @@ class _Parser:
     def product(self) -> Node:
         left = self.signed()
         while self.ahead.text in ("*", "/"):
-            left = self.node(self.take().text, left, self.signed())
+            sign, right = self.take().text, self.signed()
+            if sign == "/" and right.constant == 0:
+                raise ExpressionError("This is a division by zero.", self.text, right.position)
+            left = self.node(sign, left, right)
         return left
 
     def signed(self) -> Node:
@@ -316,7 +319,9 @@ class _Parser:
             return None
         try:
             value = float(OPERATIONS[operation].value(*numbers))
-        except (ValueError, OverflowError, ZeroDivisionError):
+        except OverflowError:
+            value = math.inf
+        except (ValueError, ZeroDivisionError):
             value = math.nan
         if not abs(value) <= LARGEST_CONSTANT:
             what = "has no value" if math.isnan(value) else f"is larger than {LARGEST_CONSTANT:g}"
