@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 _HOMES = {
+    "basins": ("BasinCount", "basin_demo", "count_basins"),
     "checks": ("setting",),
     "comparison": ("Comparison", "compare"),
     "curvature": ("Curvature", "curvature"),
@@ -42,6 +43,7 @@ _HOMES = {
     ),
     "surfaces": ("SURFACES", "Surface"),
     "tables": ("TableError", "read_table", "to_dataset", "usable_columns"),
+    "theory": ("GradientVariance", "NoiseFloor", "gradient_variance", "noise_floor", "predicted_loss"),
     "textbook": ("gradient_descent",),
     "typed_rules": ("TypedRule",),
 }  # fmt: skip
