@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,18 @@ def attempt(make: Callable[[], Any]) -> Any:
         return make()
     except ExpressionError as error:
         return error
+
+
+def refusal(make: Callable[[], Any]) -> ExpressionError:
+    """The refusal that ``make`` raises within 100 ms: the best of three, because other work may get in between."""
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        error = attempt(make)
+        seconds.append(time.perf_counter() - started)
+        assert isinstance(error, ExpressionError), f"not refused: {error!r}"
+    assert min(seconds) < 0.1
+    return error
 
 
 FORMULAS: dict[str, str] = {
