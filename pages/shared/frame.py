@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import chart, runs
+from pages.shared import chart, runs, state, widgets
 from pages.shared.guard import guard
 
 NAME = "Gradient Descent Lab"
@@ -37,9 +37,11 @@ class Frame:
 
     def __init__(self, place: st.delta_generator.DeltaGenerator) -> None:
         self._place = place
+        self.told = False
 
     def data_in_use(self, text: str | None) -> None:
         """Say at the top of the page which data set is in use; the text is shown as it is, not as Markdown or HTML."""
+        self.told = bool(text)
         if text:
             self._place.text(f"Data in use: {text}", wrap=True)
         else:
@@ -67,8 +69,15 @@ def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
     opened.data_in_use(data)
     chart.serve_files()
     runs.warm_up()
+    notes = st.container()
     with guard():
         yield opened
+    # below the body in time, above it on the page: a page without data of its own need not wait for the engine
+    with guard():
+        if not opened.told:
+            opened.data_in_use(state.data_line())
+        for sentence in state.said():
+            notes.warning(widgets.plain(sentence))
 
 
 def _style() -> str:

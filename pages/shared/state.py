@@ -60,6 +60,16 @@ def _open_link() -> None:
         say_next_time(f"This link could not be opened: {problem}")
 
 
+def data_line() -> str:
+    """The data of the experiment in hand, in one line of plain text, as far as can be said without loading them."""
+    data = experiment().data
+    if isinstance(data, gd.Generated):
+        return f"{data.kind} (generated), {data.n_samples:,} rows"
+    if isinstance(data, gd.Uploaded):
+        return f"{data.filename} (uploaded{'' if upload() else ', and not here yet'})"
+    return f"{data.name} (bundled)" if isinstance(data, gd.Bundled) else ""
+
+
 def keep(changed: gd.Experiment) -> None:
     """Remember the experiment that the widgets now describe."""
     st.session_state[_EXPERIMENT] = changed
