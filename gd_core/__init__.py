@@ -28,6 +28,7 @@ _HOMES = {
     "experiment": ("Bundled", "Experiment", "Generated", "Model", "OnSurface", "Uploaded"),
     "expressions": ("Expression", "ExpressionError"),
     "landscape": ("Plane", "PlanePath", "plane"),
+    "export": ("script", "trace_csv"),
     "losses": ("LOSSES",),
     "models": ("MODELS",),
     "problem": ("Optimum",),
