@@ -137,7 +137,7 @@ def surface_paths(
         "zaxis": {"title": {"text": scale.axis_title}, "range": list(window[2]), **scale.ticks},
         "aspectmode": "manual",
         "aspectratio": {"x": 1, "y": 1, "z": 0.75},
-        "camera": {"eye": {"x": 1.2, "y": -1.2, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.1}},
+        "camera": {"eye": {"x": 1.3, "y": -1.3, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.1}},
     }
     layout = style.layout(revision=f"surface {height}", note=_note(plane, scale), scene=axes)
     if only is not None:

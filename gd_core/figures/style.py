@@ -193,8 +193,16 @@ def layout(*, revision: str, note: str = "", **more: Any) -> dict[str, Any]:
         "meta": {"note": note},
         "hovermode": "closest",
         "hoverlabel": {"namelength": -1, "align": "left"},
-        # below the chart and free to wrap, so that it leaves a phone's width to the curves
-        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        # below the chart, free to wrap and tight, so that on a phone it leaves width and height to the curves
+        "legend": {
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "xanchor": "left",
+            "tracegroupgap": 0,
+        },
         **more,
     }
 
