@@ -18,6 +18,11 @@ MISSING = {
 }
 CATEGORIES = {"one-hot": "a column for each level but the first", "ordinal": "numbered", "drop": "left out"}
 MOST_ROWS = 1_000_000
+# how `gd.usable_columns` describes them; a row number is offered, and not taken by itself
+USUAL_FEATURES = ("numeric", "categorical", "date")
+NO_FEATURES = ("text", "ambiguous", "empty")
+# of a file, as far as an experiment remembers it
+LONGEST_NAME = 200
 
 
 def data(current: gd.Experiment) -> gd.Experiment:
@@ -30,7 +35,13 @@ def data(current: gd.Experiment) -> gd.Experiment:
         chosen = _bundled(current.data.name if isinstance(current.data, gd.Bundled) else "diabetes")
     else:
         chosen = _uploaded(current.data if isinstance(current.data, gd.Uploaded) else None)
-    return current if chosen is None else replace(current, data=chosen)
+    if chosen is None:
+        return current
+    try:
+        return replace(current, data=chosen)
+    except ValueError as problem:  # names of so many columns that no link could hold them
+        st.error(widgets.plain(str(problem)))
+        return current
 
 
 def _generated(current: gd.Generated) -> gd.Generated | None:
@@ -130,11 +141,12 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
     wish = current.target if mine and current is not None else numeric[-1]
     digest = upload.digest[:12]
     target = widgets.choice("Target, the column to predict", names, wish, key=f"target-{digest}")
-    others = [name for name in names if name != target and not uses[name].startswith("text")]
-    wanted = list(current.features) if mine and current is not None and current.features else others
+    others = [name for name in names if name != target and not uses[name].startswith(NO_FEATURES)]
+    usual = [name for name in others if uses[name].startswith(USUAL_FEATURES)]
+    wanted = list(current.features) if mine and current is not None and current.features else usual
     key = state.seeded(f"features-{digest}-{target}", [name for name in wanted if name in others])
     features = st.multiselect("Features, the columns to predict from", others, key=key)
-    left_out = [name for name in names if uses[name].startswith("text")]
+    left_out = [name for name in names if uses[name].startswith(NO_FEATURES)]
     if left_out:
         with st.expander(f"{len(left_out)} columns cannot be used", key=state.key("left-out")):
             for name in left_out:
@@ -149,18 +161,19 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
     try:
         if not features:
             raise gd.TableError("Choose at least one feature.")
-        found = runs.from_table(upload, target, tuple(features), missing, categories)
+        chosen = None if features == usual else tuple(features)
+        found = runs.from_table(upload, target, chosen, missing, categories)
+        return gd.Uploaded(
+            fingerprint=found.fingerprint,
+            filename=gd.figures.shorten(upload.filename, LONGEST_NAME),
+            target=target,
+            features=chosen,
+            missing=missing,
+            categories=categories,
+        )
     except ValueError as problem:
         st.error(widgets.plain(str(problem)))
         return None
-    return gd.Uploaded(
-        fingerprint=found.fingerprint,
-        filename=upload.filename,
-        target=target,
-        features=tuple(features),
-        missing=missing,
-        categories=categories,
-    )
 
 
 def preparation(current: gd.Experiment) -> gd.Experiment:

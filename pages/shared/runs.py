@@ -49,7 +49,8 @@ def from_table(
     upload: state.Upload, target: str, features: tuple[str, ...] | None, missing: str, categories: str
 ) -> gd.Dataset:
     """The data set that an uploaded table and some choices give. Raises TableError with a sentence for the page."""
-    choices = repr((target, features, missing, categories))
+    # the name is shown with the data, so people who bring the same table under other names do not share it
+    choices = repr((upload.filename, target, features, missing, categories))
     return _from_table(upload.digest, choices, upload, target, features, missing, categories)
 
 
@@ -99,21 +100,21 @@ def curvature(experiment: gd.Experiment, data: gd.Dataset, *, scaling: str) -> g
 
 
 def figures(
-    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane, options: Mapping[str, Any]
+    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]
 ) -> list[str]:
-    """Loss curves, surface, contours and fit of a comparison, in the page's order, ready for the chart view."""
+    """Loss curves, surface, contours and fit of a comparison, in the page's order, ready for the chart view.
+
+    Without a plane there are neither surface nor contours.
+    """
     fingerprint = compared.problem.dataset.fingerprint
     return _figures(experiment.key, fingerprint, repr(sorted(options.items())), compared, plane, options)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _figures(
-    key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane, _options: Any
+    key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane | None, _options: Any
 ) -> list[str]:
     labels, runs = _compared.labels, _compared.runs
-    draw = gd.figures.surface_scenes if _options["separate"] else gd.figures.surface_paths
-    title = _compared.problem.loss_title
-    scenes = draw(_plane, labels=labels, height=_options["height"], runs=runs, title=title)
     bands = [_compared.band(i) for i in range(len(runs))] if len(_compared.repeats[0]) > 1 else None
     optimum = _compared.problem.optimum
     loss = gd.figures.loss_curves(
@@ -126,9 +127,17 @@ def _figures(
         bands=bands,
     )
     fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
-    contours = gd.figures.contour_paths(_plane, labels=labels, runs=runs, title=title)
-    together = [loss, *(scenes if isinstance(scenes, list) else [scenes]), contours, fit]
+    together = [loss, *_landscapes(_compared, _plane, _options), fit]
     return [chart.to_wire(figure) for figure in together]
+
+
+def _landscapes(compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]) -> list[Any]:
+    if plane is None:
+        return []
+    draw = gd.figures.surface_scenes if options["separate"] else gd.figures.surface_paths
+    shared = {"labels": compared.labels, "runs": compared.runs, "title": compared.problem.loss_title}
+    scenes = draw(plane, height=options["height"], **shared)
+    return [*(scenes if isinstance(scenes, list) else [scenes]), gd.figures.contour_paths(plane, **shared)]
 
 
 T = TypeVar("T")

@@ -67,8 +67,12 @@ def data_plot(data: gd.Dataset) -> None:
 
 def scaling_and_rate(experiment: gd.Experiment, data: gd.Dataset) -> None:
     """What the data's curvature means for the learning rate, before and after scaling."""
-    before = runs.curvature(experiment, data, scaling="none")
-    after = runs.curvature(experiment, data, scaling=experiment.model.scaling)
+    before = runs.or_sentence(lambda: runs.curvature(experiment, data, scaling="none"))
+    if before is None:
+        return
+    after = runs.or_sentence(lambda: runs.curvature(experiment, data, scaling=experiment.model.scaling))
+    if after is None:
+        return
     same = experiment.model.scaling == "none"
     named = {"as they are": before} if same else {"as they are": before, experiment.model.scaling: after}
     st.write(_curvature_sentence(before, after, same))
@@ -122,13 +126,13 @@ def _curvature_sentence(before: gd.Curvature, after: gd.Curvature, same: bool) -
 def fairness(experiment: gd.Experiment, compared: gd.Comparison) -> None:
     """What the variants share, in one line, and below it what differs between them."""
     budget = experiment.budget
-    starts = {variant.start for variant in experiment.variants}
-    seeds = {variant.seed for variant in experiment.variants}
     shared = ["the same data"]
-    shared.append(
-        "the same start" if (len(starts) == 1 and starts != {"random"}) or len(seeds) == 1 else "other starts"
-    )
-    shared.append("the same row order" if len(seeds) == 1 else "other row orders, as their seeds differ")
+    # a random start is drawn with the variant's seed
+    starts = {(variant.start, variant.seed if variant.start == "random" else 0) for variant in experiment.variants}
+    shared.append("the same start" if len(starts) == 1 else "other starts")
+    sampled = [variant for variant in experiment.variants if not variant.sampling.full]
+    orders = {_order(variant.sampling, variant.seed) for variant in sampled}
+    shared.append("the same row order" if len(orders) <= 1 else "other row orders")
     shared.append(f"a budget of {budget.amount:,} {AXES[budget.unit]} each")
     with st.expander(f"Fair comparison: {', '.join(shared)}. What differs?", icon=":material/balance:", key="gd-fair"):
         differences = compared.differences()
@@ -138,15 +142,22 @@ def fairness(experiment: gd.Experiment, compared: gd.Comparison) -> None:
             st.dataframe(differences)
 
 
+def _order(sampling: Any, seed: int) -> tuple[str, int]:
+    """What decides the order in which a sampling reads the rows."""
+    if sampling.replacement:
+        return "drawn", seed
+    return ("shuffled", seed) if sampling.shuffle else ("the table's", 0)
+
+
 def limit_sentence(problem: gd.Regression) -> Any:
     """A function that says what theory knows of a variant's learning rate on this problem."""
-    curvature = gd.curvature(problem)
 
     def said(variant: gd.Variant) -> str:
         if problem.quadratic is None:
             return "This loss is not quadratic: theory gives no fixed limit for the rate."
         if not isinstance(variant.rule, gd.SGD):
             return f"Theory gives no stability limit for {variant.rule.name}."
+        curvature = gd.curvature(problem)
         limit = curvature.max_stable_learning_rate_with(variant.rule)
         if not variant.sampling.full:
             return f"Batch descent would be stable below {number(limit)}; sampled rows need less."
@@ -160,11 +171,15 @@ def limit_sentence(problem: gd.Regression) -> Any:
 def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[str, Any]) -> None:
     """Loss curves, surface, contours and fit of a comparison, in one view."""
     labels, runs_ = compared.labels, compared.runs
-    plane = runs.plane(experiment, compared, options["axes"])
+    plane = None
+    if compared.problem.n_params > 1:
+        plane = runs.or_sentence(lambda: runs.plane(experiment, compared, options["axes"]))
+    else:
+        st.caption("This model has one parameter, and a surface needs two: the loss and the fit are all there is.")
     together = runs.figures(experiment, compared, plane, options)
     summaries = [
         words.describe_loss(runs_, labels),
-        *[words.describe_plane(plane, labels)] * (len(together) - 2),
+        *([] if plane is None else [words.describe_plane(plane, labels)] * (len(together) - 2)),
         words.describe_fit(compared.problem, [run.final for run in runs_], labels),
     ]
     chart.show(
