@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import state, widgets
+from pages.shared import locks, state, widgets
 
 SOURCES = {"generate": "Generate", "bundled": "Pick real data", "upload": "Upload your own"}
 MISSING = {
@@ -27,6 +27,11 @@ LONGEST_NAME = 200
 
 def data(current: gd.Experiment) -> gd.Experiment:
     """Choose where the data come from; the experiment with that data. Bad input says so and changes nothing."""
+    with locks.section("data") as shown:
+        return _data(current) if shown else current
+
+
+def _data(current: gd.Experiment) -> gd.Experiment:
     using = {gd.Generated: "generate", gd.Bundled: "bundled", gd.Uploaded: "upload"}.get(type(current.data), "generate")
     source = widgets.segments("Where from", SOURCES, using, key="source")
     if source == "generate":
@@ -114,6 +119,7 @@ def _uploaded(current: gd.Uploaded | None) -> gd.Uploaded | None:
         "A table with a header: CSV, TSV, Excel, Parquet or JSON",
         type=["csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson"],
         key=state.key("file"),
+        disabled=locks.disabled(),
         help="It stays in this session's memory, and goes when the session ends.",
     )
     if arrived is not None:
@@ -145,7 +151,7 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
     usual = [name for name in others if uses[name].startswith(USUAL_FEATURES)]
     wanted = list(current.features) if mine and current is not None and current.features else usual
     key = state.seeded(f"features-{digest}-{target}", [name for name in wanted if name in others])
-    features = st.multiselect("Features, the columns to predict from", others, key=key)
+    features = st.multiselect("Features, the columns to predict from", others, key=key, disabled=locks.disabled())
     left_out = [name for name in names if uses[name].startswith(NO_FEATURES)]
     if left_out:
         with st.expander(f"{len(left_out)} columns cannot be used", key=state.key("left-out")):
@@ -178,6 +184,11 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
 
 def preparation(current: gd.Experiment) -> gd.Experiment:
     """Scaling and the validation share."""
+    with locks.section("preparation") as shown:
+        return _preparation(current) if shown else current
+
+
+def _preparation(current: gd.Experiment) -> gd.Experiment:
     model = current.model
     first, second = st.columns(2)
     with first:
@@ -194,6 +205,7 @@ def preparation(current: gd.Experiment) -> gd.Experiment:
             0,
             50,
             step=5,
+            disabled=locks.disabled(),
             key=key,
             help="Rows that no descent sees; their loss shows how the fit does on new data.",
         )

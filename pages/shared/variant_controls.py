@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import presets, state, widgets
+from pages.shared import locks, presets, state, widgets
 from pages.shared.marks import swatch
 
 MOST_VARIANTS = 6
@@ -32,11 +32,11 @@ def forms_of_rules() -> dict[str, gd.Rule]:
 
 def preset() -> None:
     """Buttons that replace all variants by a set made to show one thing."""
-    with st.container(horizontal=True, gap="small"):
+    with locks.section("presets") as shown, st.container(horizontal=True, gap="small"):
+        if not shown:
+            return
         for name, each in presets.PRESETS.items():
-            st.button(
-                each.title, key=state.key(f"preset-{name}"), on_click=_take_preset, args=(name,), help=each.look_for
-            )
+            widgets.press(each.title, _take_preset, name, key=f"preset-{name}", help=each.look_for)
 
 
 def _take_preset(name: str) -> None:
@@ -47,6 +47,13 @@ def _take_preset(name: str) -> None:
 def model(current: gd.Experiment) -> gd.Experiment:
     """The model and its loss, in a section that costs nothing while it is closed."""
     old = current.model
+    with locks.section("model") as shown:
+        if not shown:
+            return current
+        return _model_section(current, old)
+
+
+def _model_section(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
     words = f"{gd.MODELS[old.model].title} model, {gd.LOSSES[old.loss].title}, {old.scaling} scaling"
     section = st.expander(f"Model and loss: {words}", icon=":material/function:", key="gd-model", on_change="rerun")
     if not section.open:
@@ -80,7 +87,7 @@ def _model(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
         scaling = widgets.choice("Scaling", list(gd.SCALINGS), old.scaling, key="scaling")
     with third:
         l2 = widgets.real("L2 penalty", old.l2, key="l2", least=0.0, step=0.01)
-        intercept = st.checkbox("Intercept", key=state.seeded("intercept", old.intercept))
+        intercept = widgets.tick("Intercept", old.intercept, key="intercept")
     try:
         changed = replace(
             old,
@@ -101,6 +108,11 @@ def _model(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
 
 def budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
     """How far every variant goes, in one unit for all."""
+    with locks.section("budget") as shown:
+        return _budget(current, n_samples) if shown else current
+
+
+def _budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
     old = current.budget
     first, second, third = st.columns([3, 2, 2], vertical_alignment="bottom")
     with first:
@@ -127,6 +139,11 @@ def budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
 
 def variants(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant], str]) -> gd.Experiment:
     """A card for each variant; ``limit`` says in words what theory knows of a variant's learning rate."""
+    with locks.section("variants") as shown:
+        return _cards(current, n_samples, limit) if shown else current
+
+
+def _cards(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant], str]) -> gd.Experiment:
     made: list[gd.Variant] = []
     total = len(current.variants)
     for start in range(0, total, 3):
@@ -135,23 +152,32 @@ def variants(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant
             with columns[i - start], st.container(border=True, key=f"gd-variant-{i}"):
                 made.append(_card(i, current.variants[i], n_samples, limit, total))
     with st.container(horizontal=True):
-        st.button(
-            "Add a variant",
-            icon=":material/add:",
-            key=state.key("add"),
-            on_click=_add,
-            args=(total - 1,),
-            disabled=total >= MOST_VARIANTS,
-        )
+        full = total >= MOST_VARIANTS
+        widgets.press("Add a variant", _add, total - 1, key="add", icon=":material/add:", disabled=full)
     return replace(current, variants=tuple(made))
 
 
 def view_options(compared: gd.Comparison) -> dict[str, Any]:
     """How the views are drawn: axes, heights, and which two parameters the surface shows."""
+    with locks.section("views") as shown:
+        return _view_options(compared) if shown else dict(FIRST_VIEW)
+
+
+FIRST_VIEW = {
+    "against": "epochs",
+    "log_loss": True,
+    "log_axis": False,
+    "axes": (0, 1),
+    "height": "log",
+    "separate": False,
+}
+
+
+def _view_options(compared: gd.Comparison) -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom", key="gd-views"):
         against = widgets.segments("Loss against", AGAINST, "epochs", key="against")
-        log_loss = st.toggle("Logarithmic loss", key=state.seeded("log-loss", True))
-        log_axis = st.toggle("Logarithmic axis", key=state.seeded("log-axis", False))
+        log_loss = widgets.switch("Logarithmic loss", True, key="log-loss")
+        log_axis = widgets.switch("Logarithmic axis", False, key="log-axis")
         names = compared.problem.parameter_names
         axes: Any = (0, 1)
         if len(names) > 2:
@@ -166,7 +192,7 @@ def view_options(compared: gd.Comparison) -> dict[str, Any]:
             if kind == "pair":
                 axes = _pair(names)
         height = widgets.segments("Height", {"log": "logarithmic", "linear": "linear"}, "log", key="height")
-        separate = st.toggle("One scene a variant", key=state.seeded("separate", False))
+        separate = widgets.switch("One scene a variant", False, key="separate")
     return {
         "against": against,
         "log_loss": log_loss,
@@ -223,28 +249,18 @@ def _heading(i: int, old: gd.Variant, total: int) -> str | None:
             max_chars=60,
             placeholder=f"variant {i + 1}",
             label_visibility="collapsed",
+            disabled=locks.disabled(),
         )
     with more:
-        st.button(
-            "",
-            icon=":material/content_copy:",
-            key=state.key(f"copy-{i}"),
-            on_click=_add,
-            args=(i,),
-            disabled=total >= MOST_VARIANTS,
-            help="Add a copy of this variant",
-            type="tertiary",
+        full = total >= MOST_VARIANTS
+        words = "Add a copy of this variant"
+        widgets.press(
+            "", _add, i, key=f"copy-{i}", icon=":material/content_copy:", help=words, quiet=True, disabled=full
         )
     with less:
-        st.button(
-            "",
-            icon=":material/delete:",
-            key=state.key(f"drop-{i}"),
-            on_click=_drop,
-            args=(i,),
-            disabled=total == 1,
-            help="Remove this variant",
-            type="tertiary",
+        words = "Remove this variant"
+        widgets.press(
+            "", _drop, i, key=f"drop-{i}", icon=":material/delete:", help=words, quiet=True, disabled=total == 1
         )
     return typed.strip() or None
 
@@ -269,11 +285,10 @@ def _order(kind: str, old: Any, number: str) -> tuple[bool, bool, bool]:
     drop_last = getattr(old, "drop_last", False) and kind == "MiniBatch"
     with widgets.drawer("Order", ":material/shuffle:", key=f"order-{number}") as opened:
         if opened:
-            shuffle = st.checkbox("A new order each epoch", key=state.seeded(f"{number}-shuffle", shuffle))
-            replacement = st.checkbox("Draw with replacement", key=state.seeded(f"{number}-replacement", replacement))
+            shuffle = widgets.tick("A new order each epoch", shuffle, key=f"{number}-shuffle")
+            replacement = widgets.tick("Draw with replacement", replacement, key=f"{number}-replacement")
             if kind == "MiniBatch":
-                key = state.seeded(f"{number}-drop-last", drop_last)
-                drop_last = st.checkbox("Leave out a short last batch", key=key)
+                drop_last = widgets.tick("Leave out a short last batch", drop_last, key=f"{number}-drop-last")
     return shuffle, replacement, drop_last
 
 

@@ -11,7 +11,8 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import locks, state
+from pages.shared.guard import guard
 
 # eight a decade, from a millionth to a thousand: near enough to any rate that the typed number then says exactly
 RATES = tuple(
@@ -26,7 +27,7 @@ def choice(
     options = list(names)
     shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
     found = state.seeded(key, chosen if chosen in options else options[0])
-    picked: str = st.selectbox(label, options, key=found, format_func=shown, help=help)
+    picked: str = st.selectbox(label, options, key=found, format_func=shown, help=help, disabled=locks.disabled())
     return picked
 
 
@@ -37,17 +38,50 @@ def segments(
     options = list(names)
     shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
     found = state.seeded(key, chosen)
-    picked = st.segmented_control(label, options, key=found, format_func=shown, help=help, required=True)
+    picked = st.segmented_control(
+        label, options, key=found, format_func=shown, help=help, required=True, disabled=locks.disabled()
+    )
     return chosen if picked is None else str(picked)
 
 
-def whole(
-    label: str, value: int, *, key: str, least: int, most: int, help: str | None = None, disabled: bool = False
-) -> int:
+def tick(label: str, value: bool, *, key: str, help: str | None = None) -> bool:
+    """A box to tick."""
+    return bool(st.checkbox(label, key=state.seeded(key, value), help=help, disabled=locks.disabled()))
+
+
+def switch(label: str, value: bool, *, key: str, help: str | None = None) -> bool:
+    """A switch that changes how something is shown."""
+    return bool(st.toggle(label, key=state.seeded(key, value), help=help, disabled=locks.disabled()))
+
+
+def press(
+    label: str,
+    call: Callable[..., None],
+    *arguments: Any,
+    key: str,
+    icon: str | None = None,
+    help: str | None = None,
+    quiet: bool = False,
+    disabled: bool = False,
+) -> None:
+    """A button that calls, before the page is drawn again."""
+    st.button(
+        label,
+        key=state.key(key),
+        on_click=guard()(call),
+        args=arguments,
+        icon=icon,
+        help=help,
+        type="tertiary" if quiet else "secondary",
+        disabled=disabled or locks.disabled(),
+    )
+
+
+def whole(label: str, value: int, *, key: str, least: int, most: int, help: str | None = None) -> int:
     """A whole number between two bounds; a value outside them, left from other data, is brought to the nearest."""
     found = state.seeded(key, value)
     st.session_state[found] = min(max(int(st.session_state[found]), least), most)
-    return int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=disabled))
+    return int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=locks.disabled()))
 
 
 def real(
@@ -63,7 +97,9 @@ def real(
     """A number, shown as short as it is exact."""
     found = state.seeded(key, float(value))
     size = step or _step(abs(value))
-    return float(st.number_input(label, least, most, step=size, key=found, format="%g", help=help))
+    return float(
+        st.number_input(label, least, most, step=size, key=found, format="%g", help=help, disabled=locks.disabled())
+    )
 
 
 def _step(size: float) -> float:
@@ -98,7 +134,15 @@ def learning_rate(label: str, value: float, *, key: str, help: str | None = None
 
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        st.select_slider(label, RATES, key=slider, format_func="{:g}".format, on_change=from_slider, help=help)
+        st.select_slider(
+            label,
+            RATES,
+            key=slider,
+            format_func="{:g}".format,
+            on_change=from_slider,
+            help=help,
+            disabled=locks.disabled(),
+        )
     with right:
         current = st.session_state[box]
         typed = st.number_input(
@@ -109,6 +153,7 @@ def learning_rate(label: str, value: float, *, key: str, help: str | None = None
             step=_step(float(current or 0.1)),
             on_change=from_box,
             label_visibility="collapsed",
+            disabled=locks.disabled(),
         )
     return float(typed) if typed else float(st.session_state[slider])
 
@@ -141,7 +186,7 @@ def _field(field: Any, kind: Any, value: Any, key: str) -> Any:
     bounds = field.metadata
     help_text = bounds.get("help") or None
     if kind is bool:
-        return st.checkbox(label, key=state.seeded(key, value), help=help_text)
+        return tick(label, value, key=key, help=help_text)
     if get_args(kind) and all(isinstance(option, str) for option in get_args(kind)):
         return choice(label, [str(option) for option in get_args(kind)], value, key=key, help=help_text)
     if kind is int:
@@ -180,4 +225,7 @@ def _bounded(label: str, value: float, key: str, bounds: Mapping[str, Any], help
 
 def plain(text: str) -> str:
     """Text that came from elsewhere, with every character that Markdown would act on made harmless."""
+    # an address becomes a link even with its characters escaped, so a zero-width space goes into it
+    for start in ("://", "www.", "@"):
+        text = text.replace(start, f"{start[0]}\u200b{start[1:]}")
     return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:&" else c for c in text.replace("\n", " "))
