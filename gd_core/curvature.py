@@ -166,7 +166,8 @@ def in_words(vector: Vector, names: tuple[str, ...]) -> str:
     if length == 0:
         return "no direction"
     unit = vector / length
-    order = np.argsort(-np.abs(unit), kind="stable")
+    # rounded, so that equal parts keep the parameters' order
+    order = np.argsort(-np.abs(unit).round(9), kind="stable")
     held = np.cumsum(unit[order] ** 2)
     count = min(int(np.searchsorted(held, NAMED_SHARE)) + 1, MOST_NAMED, len(order))
     unit = unit * (1.0 if unit[order[0]] >= 0 else -1.0)
@@ -249,7 +250,7 @@ def _decompose(problem: Problem, found: Matrix, exact: bool) -> Curvature:
         eigenvectors=eigenvectors,
         parameter_names=tuple(problem.parameter_names),
         exact=exact,
-        rounding=relative * size,
+        rounding=float(relative * size),
     )
 
 
