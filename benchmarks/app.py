@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import websockets  # the client; Streamlit itself brings the server
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -32,18 +33,36 @@ sys.path.insert(0, str(ROOT))
 RATE_LABEL = "Learning rate, typed"
 
 
+class Answer(NamedTuple):
+    """What one rerun cost: seconds on the clock, seconds of the server's processor time, bytes sent."""
+
+    seconds: float
+    processor: float
+    size: int
+
+
+def processor_seconds(process: int) -> float:
+    """The processor time a process has used, in steps of a hundredth of a second; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Session:
     """One visitor's connection."""
 
     socket: Any
+    server: int
     page: str
     query: str = ""
     widgets: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    async def rerun(self, changes: dict[str, float] | None = None) -> tuple[float, int]:
-        """Ask for a rerun with some numbers changed; return its seconds and the bytes that came."""
+    async def rerun(self, changes: dict[str, float] | None = None) -> Answer:
+        """Ask for a rerun with some numbers changed."""
         message = BackMsg()
         message.rerun_script.query_string = self.query
         message.rerun_script.page_name = self.page
@@ -51,7 +70,7 @@ class Session:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = identity
             state.double_value = value
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), processor_seconds(self.server)
         await self.socket.send(message.SerializeToString())
         received = 0
         while True:
@@ -61,7 +80,8 @@ class Session:
             answer.ParseFromString(data)
             self._note(answer)
             if answer.WhichOneof("type") == "script_finished":
-                return time.perf_counter() - started, received
+                seconds = time.perf_counter() - started
+                return Answer(seconds, processor_seconds(self.server) - busy, received)
 
     def _note(self, answer: ForwardMsg) -> None:
         if answer.WhichOneof("type") != "delta" or answer.delta.WhichOneof("type") != "new_element":
@@ -80,7 +100,7 @@ def start_app() -> tuple[subprocess.Popen[bytes], int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-               "--server.address", "127.0.0.1", "--server.headless", "true"]  # fmt: skip
+               "--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]  # fmt: skip
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(300):
         try:
@@ -107,12 +127,12 @@ def experiment_token(variants: int, rows: int, epochs: int) -> str:
     return gd.Experiment(data, variants=chosen, budget=gd.Budget(epochs=epochs)).to_link_token()
 
 
-async def measure(port: int, variants: int, rows: int, epochs: int, changes: int) -> None:
+async def measure(server: int, port: int, variants: int, rows: int, epochs: int, changes: int) -> None:
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
     origin = f"http://127.0.0.1:{port}"
     async with websockets.connect(address, subprotocols=["streamlit"], max_size=2**26, origin=origin) as connection:
-        session = Session(connection, page="compare", query=f"e={experiment_token(variants, rows, epochs)}")
-        first, _ = await session.rerun()
+        session = Session(connection, server, page="compare", query=f"e={experiment_token(variants, rows, epochs)}")
+        first = await session.rerun()
         # the compiled parts are loaded in the background: wait until the page answers at its own speed
         await asyncio.sleep(2)
         rates = list(session.widgets.values())
@@ -122,13 +142,14 @@ async def measure(port: int, variants: int, rows: int, epochs: int, changes: int
         values = [round(0.02 * 1.07**i, 6) for i in range(changes)]
         computed = [await session.rerun({moved: value}) for value in values]
         seen = [await session.rerun({moved: value}) for value in values[-16:]]
-        print(f"{variants} variants, {rows:,} rows, {epochs} epochs; first answer {first * 1000:,.0f} ms")
+        print(f"{variants} variants, {rows:,} rows, {epochs} epochs; first answer {first.seconds * 1000:,.0f} ms")
         for title, found in (("computed", computed), ("seen before", seen)):
-            times = sorted(seconds * 1000 for seconds, _ in found)
-            sizes = sorted(size for _, size in found)
+            times = sorted(answer.seconds * 1000 for answer in found)
+            sizes = sorted(answer.size / 1000 for answer in found)
+            busy = statistics.mean(answer.processor * 1000 for answer in found)
             print(
-                f"  {title:12} median {statistics.median(times):6.1f} ms   p95 {times[int(0.95 * len(times))]:6.1f} ms   "
-                f"median {statistics.median(sizes) / 1000:6.1f} kB   largest {sizes[-1] / 1000:6.1f} kB"
+                f"  {title:12} median {statistics.median(times):6.1f} ms   p95 {times[int(0.95 * len(times))]:6.1f}   "
+                f"processor {busy:6.1f} ms   median {statistics.median(sizes):6.1f} kB   largest {sizes[-1]:6.1f} kB"
             )
         if session.failures:
             raise RuntimeError(f"the page failed: {session.failures[0]}")
@@ -143,7 +164,7 @@ def main() -> None:
     chosen = parser.parse_args()
     server, port = start_app()
     try:
-        asyncio.run(measure(port, chosen.variants, chosen.rows, chosen.epochs, chosen.changes))
+        asyncio.run(measure(server.pid, port, chosen.variants, chosen.rows, chosen.epochs, chosen.changes))
     finally:
         server.terminate()
         server.wait(10)

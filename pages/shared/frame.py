@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import chart, runs, state, widgets
+from pages.shared import chart, locks, runs, state, widgets
 from pages.shared.guard import guard
 
 NAME = "Gradient Descent Lab"
@@ -78,6 +78,8 @@ def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
             opened.data_in_use(state.data_line())
         for sentence in state.said():
             notes.warning(widgets.plain(sentence))
+        if locks.notice():
+            notes.info(locks.notice(), icon=":material/lock:")
 
 
 def _style() -> str:

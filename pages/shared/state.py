@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import presets
+from pages.shared import locks, presets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +43,13 @@ def experiment() -> gd.Experiment:
 
 def _open_link() -> None:
     """Take the experiment of the link the page was opened with, once; a link that means nothing says so."""
-    asked = (st.query_params.get("e"), st.query_params.get("preset"))
-    if asked == st.session_state.get(_LINK, (None, None)):
+    asked = tuple(st.query_params.get(name) for name in ("e", "preset", "lock", "hide"))
+    if not any(asked) or asked == st.session_state.get(_LINK):
         return
     st.session_state[_LINK] = asked
-    token, preset = asked
+    token, preset, *_ = asked
+    for sentence in locks.read_link():
+        say_next_time(sentence)
     try:
         if token is not None:
             replace_with(gd.Experiment.from_link_token(token))
