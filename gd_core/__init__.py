@@ -25,6 +25,7 @@ _HOMES = {
     "curvature": ("Curvature", "curvature"),
     "datasets": ("BUNDLED", "GENERATORS", "Dataset", "generate", "load"),
     "descent": ("Budget", "Outcome", "Run", "Variant", "descend"),
+    "estimator": ("GradientDescentRegressor",),
     "experiment": ("Bundled", "Experiment", "Generated", "Model", "OnSurface", "Uploaded"),
     "expressions": ("Expression", "ExpressionError"),
     "landscape": ("Plane", "PlanePath", "plane"),
@@ -46,6 +47,7 @@ _HOMES = {
     "tables": ("TableError", "read_table", "to_dataset", "usable_columns"),
     "theory": ("GradientVariance", "NoiseFloor", "gradient_variance", "noise_floor", "predicted_loss"),
     "textbook": ("gradient_descent",),
+    "tuning": ("Tuned", "tune"),
     "typed_rules": ("TypedRule",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
