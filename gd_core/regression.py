@@ -384,6 +384,23 @@ class Regression:
         rows = self.dataset.X if X is None else np.asarray(X, dtype=np.float64)
         return self.predictor.predict(self._theta(theta), self.design(rows), self.hidden) + self.target_offset
 
+    def scores(self, theta: npt.ArrayLike) -> dict[str, float]:
+        """R2 and RMSE on the training rows, and on the rows set aside where there are any.
+
+        R2 = 1 - sum (y - prediction)^2 / sum (y - mean y)^2, RMSE = sqrt(mean (y - prediction)^2) in the units of y.
+        The convention is ``sklearn.metrics.r2_score``: R2 of a constant y is 1 for a perfect fit and 0 otherwise.
+        """
+        found = self._scores(self._theta(theta), self.features, self.targets, "")
+        if self.validation:
+            found |= self._scores(self._theta(theta), self.validation_features, self.validation_targets, "validation ")
+        return found
+
+    def _scores(self, theta: Vector, features: Matrix, targets: Vector, which: str) -> dict[str, float]:
+        residuals = targets - self.predictor.predict(theta, features, self.hidden)
+        squares, spread = float(residuals @ residuals), float(np.sum((targets - targets.mean()) ** 2))
+        r2 = 1.0 - squares / spread if spread > 0 else float(squares == 0)
+        return {f"{which}R2": r2, f"{which}RMSE": math.sqrt(squares / len(targets))}
+
     def coefficients(self, theta: npt.ArrayLike) -> dict[str, float]:
         """The parameters in the data's original units: intercept first, then by (expanded) feature name.
 

@@ -20,7 +20,7 @@ LAYERS = """
     regression surfaces
     curvature explanation
     descent
-    comparison sweep theory landscape basins
+    comparison sweep theory landscape basins tuning
     experiment export exercises estimator
     figures
     pages/shared
