@@ -108,8 +108,9 @@ def _shares(steps: Vector, rule: SGD, counts: npt.NDArray[np.int64]) -> Matrix:
 class NoiseFloor:
     """The loss above the optimum around which a constant rate leaves stochastic descent, in the long run.
 
-    ``excess``: the expected excess loss, infinite where the variance grows without end; ``simple``: the textbook's
-    eta tr(Sigma) / (4 b), with Sigma the covariance of the rows' gradients at the optimum, good for small rates;
+    ``excess``: the expected excess loss, infinite where the mean square grows without end (rare, ever larger spikes
+    then decide the mean, and a single run may look tame for long); ``simple``: the textbook's eta tr(Sigma) / (4 b),
+    with Sigma the covariance of the rows' gradients at the optimum, good for small rates;
     ``exact``: whether the curvature's own noise is in ``excess``; ``note``: what the number leaves out, in plain text.
     """
 
