@@ -21,11 +21,12 @@ import re
 import types
 import typing
 import zlib
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gd_core.checks import check_settings, require
+from gd_core.checks import check_settings, require, setting
 from gd_core.comparison import Comparison, compare
 from gd_core.datasets import Dataset, generate, load
 from gd_core.datasets.bundled import BUNDLED
@@ -38,6 +39,10 @@ from gd_core.regression import SCALINGS, Regression
 from gd_core.rules import RULES, Rule
 from gd_core.sampling import SAMPLINGS, Sampling
 from gd_core.schedules import SCHEDULES, Schedule
+from gd_core.typed_rules import TypedRule
+
+if TYPE_CHECKING:
+    from gd_core.surfaces import Surface
 
 VERSION = 1
 MOST_SEEDS = 50
@@ -141,29 +146,31 @@ class Uploaded:
 class OnSurface:
     """A surface instead of data: a name of `SURFACES`, or a formula in x and y.
 
-    ``domain``: ((x from, x to), (y from, y to)) that is drawn; None is the surface's own.
+    ``domain``: ((x from, x to), (y from, y to)) that is drawn; None is the surface's own. ``noise`` is the standard
+    deviation of what is added to each entry of the gradient of sampled descents, drawn with ``noise_seed``.
     """
 
     surface: str
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
+    noise: float = setting(0.0, least=0)
+    noise_seed: int = setting(0, least=0)
 
     def __post_init__(self) -> None:
-        _check_text("surface", self.surface)
-        require(bool(self.surface.strip()), "surface must be a name or a formula, got {!r}", self.surface)
+        check_settings(self)
+        require(isinstance(self.surface, str), "surface must be a text, got {}", _shown(self.surface))
+        built = self.build()
         if self.domain is not None:
-            object.__setattr__(self, "domain", _checked_domain(self.domain))
+            object.__setattr__(self, "domain", built.domain)
 
+    def build(self) -> Surface:
+        """The surface. Raises ValueError, with the place, for what is neither a name nor a formula in x and y."""
+        from gd_core.surfaces import SURFACES, Surface
 
-def _checked_domain(domain: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    try:
-        (left, right), (low, high) = domain
-        numbers = [left, right, low, high]
-        plain = all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
-    except (TypeError, ValueError, OverflowError):
-        plain = False
-    message = "domain must be ((x from, x to), (y from, y to)) in finite, growing numbers, got {}"
-    require(plain and left < right and low < high, message, _shown(domain))
-    return (float(left), float(right)), (float(low), float(high))
+        known = SURFACES.get(self.surface)
+        surface = Surface.from_expression(self.surface) if known is None else known
+        if self.domain is not None:
+            surface = dataclasses.replace(surface, domain=self.domain)
+        return surface.with_noise(self.noise, self.noise_seed)
 
 
 Data = Generated | Bundled | Uploaded | OnSurface
@@ -322,7 +329,7 @@ class Experiment:
         """
         if isinstance(self.data, OnSurface):
             require(dataset is None, "this experiment is on a surface and takes no data set")
-            return _surface_of(self.data)
+            return self.data.build()
         if dataset is None:
             return self.model.build(self.dataset())
         require(isinstance(dataset, Dataset), "dataset must be a Dataset, got {}", type(dataset).__name__)
@@ -351,24 +358,16 @@ def _dataset_of(data: Generated | Bundled) -> Dataset:
     return generate(arguments.pop("kind"), **arguments)
 
 
-def _surface_of(data: OnSurface) -> Problem:
-    from gd_core.surfaces import SURFACES, Surface
-
-    if data.surface in SURFACES:
-        named: Problem = Surface.named(data.surface)
-        return named
-    typed: Problem = (
-        Surface.from_expression(data.surface)
-        if data.domain is None
-        else Surface.from_expression(data.surface, domain=data.domain)
-    )
-    return typed
-
-
 # objects -> what JSON has
 
 # the parts that come in several kinds, each told apart by a tag; nothing is ever looked up by name outside these tables
-_REGISTRIES: Mapping[Any, Mapping[str, type]] = {Sampling: SAMPLINGS, Rule: RULES, Schedule: SCHEDULES, Data: DATA}
+# (a typed rule is in no menu of rules, since each is another rule, but it can be described)
+_REGISTRIES: Mapping[Any, Mapping[str, type]] = {
+    Sampling: SAMPLINGS,
+    Rule: ChainMap({TypedRule.__name__: TypedRule}, RULES),
+    Schedule: SCHEDULES,
+    Data: DATA,
+}
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -32,7 +32,7 @@ DIABETES = load("diabetes")
             sampling="batch", rule=Adam(), learning_rate=0.1, loss="huber", scaling="robust", epochs=300
         ),
         GradientDescentRegressor(rule=SGD(momentum=0.9), l2=0.01, tol=1e-9, scaling="minmax"),
-        GradientDescentRegressor(rule="Adam", learning_rate=0.5, scaling="none"),
+        GradientDescentRegressor(rule="Adam", learning_rate=0.02, scaling="none"),
     ]
 )
 def test_the_contract_of_scikit_learn(estimator, check):

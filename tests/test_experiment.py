@@ -29,6 +29,8 @@ from gd_core.regression import SCALINGS, Regression
 from gd_core.rules import RULES, SGD, Adam, Rule
 from gd_core.sampling import SAMPLINGS, Batch, MiniBatch, Stochastic
 from gd_core.schedules import SCHEDULES, Constant, Cosine, ExactLineSearch, LineSearch
+from gd_core.surfaces import Surface
+from gd_core.typed_rules import TypedRule
 
 FINGERPRINT = "0123456789abcdef" * 4
 USUAL = Experiment(Bundled("diabetes"))
@@ -79,7 +81,7 @@ searches = st.builds(Variant, schedule=st.sampled_from([LineSearch(0.3), ExactLi
 variants = searches | st.builds(
     Variant,
     sampling=parts(SAMPLINGS),
-    rule=parts(RULES),
+    rule=parts(RULES) | st.sampled_from([TypedRule(), TypedRule(text="theta -= lr*g/(abs(g) + 0.1)\n")]),
     schedule=parts({k: v for k, v in SCHEDULES.items() if "LineSearch" not in k}),
     start=st.none()
     | st.just("random")
@@ -137,7 +139,13 @@ data = st.one_of(
         st.sampled_from(["drop", "mean", "median", "most_frequent"]),
         st.sampled_from(["one-hot", "ordinal", "drop"]),
     ),
-    st.builds(OnSurface, st.just("bowl"), st.none() | st.just(((-2, 2), (-1.5, 0.1)))),
+    st.builds(
+        OnSurface,
+        st.sampled_from(["bowl", "himmelblau", "x^2 + 3*y**2 - sin(x*y)"]),
+        st.none() | st.just(((-2, 2), (-1.5, 0.1))),
+        st.floats(0, 1e6),
+        wholes,
+    ),
 )
 experiments = st.builds(
     Experiment, data, models, st.lists(variants, min_size=1, max_size=4).map(tuple), budgets, st.integers(1, 50)
@@ -323,11 +331,16 @@ HOSTILE = [
     ("no features", changed("data", UPLOADED | {"features": []}), "at least one name"),
     ("features as text", changed("data", UPLOADED | {"features": "ab"}), "features must be a list"),
     ("an unknown way to fill", changed("data", UPLOADED | {"missing": "guess"}), "must be one of drop"),
-    ("a surface without name", changed("data", {"type": "OnSurface", "surface": " "}), "name or a formula"),
+    ("a surface without name", changed("data", {"type": "OnSurface", "surface": " "}), "no formula yet"),
+    ("code for a formula", changed("data", {"type": "OnSurface", "surface": "__import__('os')"}), "data: "),
+    ("a formula without end", changed("data", {"type": "OnSurface", "surface": "x*" * 40_000 + "x"}), "data: "),
+    ("noise below 0", changed("data", {"type": "OnSurface", "surface": "bowl", "noise": -1}), "noise must be"),
+    ("a typed rule that is code", changed("variants/0/rule", {"type": "TypedRule", "text": "import os"}), "rule: "),
+    ("a typed rule that stands still", changed("variants/0/rule", {"type": "TypedRule", "text": "m = g"}), "theta"),
     (
         "a domain turned round",
         changed("data", {"type": "OnSurface", "surface": "bowl", "domain": [[1, 0], [0, 1]]}),
-        "domain must be",
+        "from low to high",
     ),
 ]
 
@@ -481,3 +494,18 @@ def test_a_surface_takes_no_data_set():
         experiment.run(generate("linear"))
     with pytest.raises(ValueError, match="has no data set"):
         experiment.dataset()
+
+
+@pytest.mark.parametrize("text", ["himmelblau", "x^2 + 3*y^2"])
+def test_a_descent_on_a_surface_is_that_of_the_surface(text):
+    data = OnSurface(text, ((-4.0, 4.0), (-3.0, 3.0)), noise=0.5, noise_seed=2)
+    variants = (
+        Variant(start=(1.0, 1.0), schedule=Constant(0.01)),
+        Variant(sampling=Stochastic(), rule=TypedRule(), start="random", schedule=Constant(0.001)),
+    )
+    ours = Experiment.from_link_token(Experiment(data, variants=variants, budget=Budget(updates=30)).to_link_token())
+    surface = Surface.named("himmelblau") if text == "himmelblau" else Surface.from_expression(text)
+    surface = dataclasses.replace(surface, domain=data.domain, noise=0.5, noise_seed=2)
+    direct = compare(surface, variants, Budget(updates=30))
+    for run, same in zip(ours.run().runs, direct.runs, strict=True):
+        np.testing.assert_array_equal(run.theta, same.theta)
