@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Axes = tuple[int, int] | Literal["principal", "eigen"]
 
-# path points count for the window while they are no further from its middle than this many times the furthest start
+# a path that goes further from the optimum than this many times the furthest start is leaving; it widens the window by
+# as much at most
 REACH = 3.0
 # empty space around what the window covers, as a share of its width
 MARGIN = 0.12
@@ -82,9 +83,10 @@ def plane(
     the optimum or that end (Li et al., Visualizing the Loss Landscape of Neural Nets, 2018, section 7); or "eigen", the
     directions of largest and smallest curvature through that point.
 
-    The window covers the starts, the optimum and the path points no further from it than three times the furthest
-    start, so that a diverging path does not flatten what it leaves. No path point is moved: those of a diverging path
-    lie outside the window. A surface with a ``domain`` is shown over that, widened to hold the starts.
+    The window covers the starts, the optimum and the paths. A path that leaves, further from the optimum than three
+    times the furthest start, counts only where it is inside three times what the others cover, so that a diverging run
+    does not flatten the rest. No path point is moved: those outside the window lie outside. A surface with a ``domain``
+    is shown over that, widened to hold the starts.
 
     On a quadratic loss the grid comes from the Hessian in closed form, without reading the data.
     Raises ValueError for a problem with one parameter, and for axes or a resolution out of range.
@@ -272,12 +274,18 @@ def _window(
         return _side(shown[:, 0], 0.0, 0.0, resolution), _side(shown[:, 1], 0.0, 0.0, resolution)
     reach = REACH * float(np.max(np.linalg.norm(begun - middle, axis=1)))
     reach = reach if reach > 0 else max(1.0, float(np.linalg.norm(middle)))
-    near = [middle, begun]
+    staying: list[Matrix] = [middle, begun]
+    leaving: list[Matrix] = []
     for path in paths:
         points = np.column_stack([path.u, path.v])
         with np.errstate(over="ignore", invalid="ignore"):
-            near.append(points[np.linalg.norm(points - middle, axis=1) <= reach])
-    shown = np.vstack(near)
+            near = np.linalg.norm(points - middle, axis=1) <= reach
+        (staying if near.all() else leaving).append(points)
+    shown = np.vstack(staying)
+    # a path that leaves widens the window in proportion to each side: a ravine stays narrow
+    sides = np.max(np.abs(shown - middle), axis=0)
+    box = REACH * np.maximum(sides, NARROWEST * np.max(sides))
+    shown = np.vstack([shown, *(points[np.all(np.abs(points - middle) <= box, axis=1)] for points in leaving)])
     widths = np.ptp(shown, axis=0)
     least = NARROWEST * float(np.max(widths)) or 1.0
     return _side(shown[:, 0], least, margin, resolution), _side(shown[:, 1], least, margin, resolution)
