@@ -32,6 +32,7 @@ _HOMES = {
     "export": ("script", "trace_csv"),
     "losses": ("LOSSES",),
     "models": ("MODELS",),
+    "prediction": ("Prediction", "predict"),
     "problem": ("Optimum",),
     "regression": ("SCALINGS", "Regression"),
     "rules": (
@@ -44,6 +45,7 @@ _HOMES = {
         "StepDecay", "WarmupCosine",
     ),
     "surfaces": ("SURFACES", "Surface"),
+    "sweep": ("Sweep", "sweep"),
     "tables": ("TableError", "read_table", "to_dataset", "usable_columns"),
     "theory": ("GradientVariance", "NoiseFloor", "gradient_variance", "noise_floor", "predicted_loss"),
     "textbook": ("gradient_descent",),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import frame, runs, show, state, variant_controls
+from pages.shared import frame, runs, show, state, take_away, variant_controls
 
 with frame.open_page("Compare") as page:
     st.title("Compare")
@@ -15,13 +15,19 @@ with frame.open_page("Compare") as page:
         problem = runs.problem_or_sentence(experiment, data)
     if data is not None and problem is not None:
         experiment = variant_controls.budget(experiment, problem.n_samples)
-        experiment = variant_controls.variants(experiment, problem.n_samples, show.limit_sentence(problem))
+        experiment = variant_controls.variants(experiment, problem.n_samples, show.limits(problem))
         state.keep(experiment)
         compared = runs.comparison_or_sentence(experiment, data)
         if compared is not None:
             show.fairness(experiment, compared)
-            show.views(experiment, compared, variant_controls.view_options(compared))
+            options = variant_controls.view_options(compared)
+            figures = show.views(experiment, compared, options)
+            if options["theory"]:
+                show.theory(compared)
             st.header("What each one cost")
             show.table(compared)
             st.header("Coefficients in the data's own units")
             st.dataframe(show.coefficients(compared))
+            if variant_controls.scaling_switch():
+                show.scaling_experiment(experiment, data)
+            take_away.section(experiment, compared, figures)

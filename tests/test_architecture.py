@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # A module may import what stands on a line above it, or to its left on its own line.
 # A name stands for a file or for a folder; within a folder everything may import everything.
 LAYERS = """
-    checks compiled losses models sampling rules schedules datasets tables opcodes machine textbook
+    checks costs compiled losses models sampling rules schedules datasets tables opcodes machine textbook
     problem
     expressions
     typed_rules
@@ -20,7 +20,7 @@ LAYERS = """
     regression surfaces
     curvature explanation
     descent
-    comparison sweep theory landscape basins tuning
+    comparison sweep theory landscape basins prediction tuning
     experiment export exercises estimator
     figures
     pages/shared

@@ -9,6 +9,7 @@ Each figure has its words in `gd_core.figures.text`, and what it leaves out in `
 from gd_core.figures import text
 from gd_core.figures.curves import gradient_norms, learning_rates, loss_curves
 from gd_core.figures.data import correlations, eigenvalues, fit, scatter
+from gd_core.figures.export import to_html
 from gd_core.figures.landscape import Arrow, contour_paths, surface_paths, surface_scenes
 from gd_core.figures.style import escape, look, note_of, shorten
 
@@ -29,4 +30,5 @@ __all__ = [
     "surface_paths",
     "surface_scenes",
     "text",
+    "to_html",
 ]

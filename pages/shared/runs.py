@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -115,20 +115,77 @@ def _figures(
     key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane | None, _options: Any
 ) -> list[str]:
     labels, runs = _compared.labels, _compared.runs
-    bands = [_compared.band(i) for i in range(len(runs))] if len(_compared.repeats[0]) > 1 else None
-    optimum = _compared.problem.optimum
-    loss = gd.figures.loss_curves(
+    fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
+    together = [_loss_curves(_compared, _options), *_landscapes(_compared, _plane, _options), fit]
+    return [chart.to_wire(figure) for figure in together]
+
+
+def _loss_curves(compared: gd.Comparison, options: Mapping[str, Any]) -> Any:
+    runs = compared.runs
+    bands = [compared.band(i) for i in range(len(runs))] if len(compared.repeats[0]) > 1 else None
+    optimum = compared.problem.optimum
+    return gd.figures.loss_curves(
         runs,
-        labels=labels,
-        against=_options["against"],
-        log_loss=_options["log_loss"],
-        log_axis=_options["log_axis"],
+        labels=compared.labels,
+        against=options["against"],
+        log_loss=options["log_loss"],
+        log_axis=options["log_axis"],
         optimum=None if optimum is None else optimum.value,
         bands=bands,
+        predicted=[prediction(run).loss for run in runs] if options["theory"] else None,
+        validation=options["validation"],
     )
-    fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
-    together = [loss, *_landscapes(_compared, _plane, _options), fit]
-    return [chart.to_wire(figure) for figure in together]
+
+
+def prediction(run: gd.Run) -> gd.Prediction:
+    """What theory says of a run."""
+    key = (repr(run.problem.dataset.fingerprint), repr(_settings(run.problem)), repr(run.variant), repr(run.budget))
+    return _prediction(repr(key), run)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _prediction(key: str, _run: gd.Run) -> gd.Prediction:
+    return gd.predict(_run)
+
+
+def _settings(problem: gd.Regression) -> list[Any]:
+    return [getattr(problem, field.name) for field in fields(problem) if field.name != "dataset"]
+
+
+def ravine(compared: gd.Comparison) -> Any:
+    """The plane that shows a ravine for what it is: the steepest and the flattest direction, where there are more."""
+    return "eigen" if compared.problem.n_params > 2 else (0, 1)
+
+
+def contours(experiment: gd.Experiment, compared: gd.Comparison) -> str | None:
+    """The contours with every path, ready for the chart view; None for a model of one parameter."""
+    if compared.problem.n_params < 2:
+        return None
+    return _contours(experiment.key, compared.problem.dataset.fingerprint, experiment, compared)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _contours(key: str, fingerprint: str, _experiment: gd.Experiment, _compared: gd.Comparison) -> str:
+    drawn = plane(_experiment, _compared, ravine(_compared))
+    title = _compared.problem.loss_title
+    return chart.to_wire(
+        gd.figures.contour_paths(drawn, labels=_compared.labels, runs=_compared.runs, title=title, equal=True)
+    )
+
+
+def loss_figure(experiment: gd.Experiment, compared: gd.Comparison) -> str:
+    """The loss curves alone, ready for the chart view."""
+    return _loss_figure(experiment.key, compared.problem.dataset.fingerprint, compared)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _loss_figure(key: str, fingerprint: str, _compared: gd.Comparison) -> str:
+    return chart.to_wire(gd.figures.loss_curves(_compared.runs, labels=_compared.labels))
+
+
+def tuned(experiment: gd.Experiment, data: gd.Dataset) -> tuple[gd.Tuned, ...]:
+    """The experiment's variants, each with the best of the same candidate rates."""
+    return gd.tune(problem(experiment, data), experiment.variants, experiment.budget)
 
 
 def _landscapes(compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]) -> list[Any]:

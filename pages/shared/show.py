@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,27 +150,38 @@ def _order(sampling: Any, seed: int) -> tuple[str, int]:
     return ("shuffled", seed) if sampling.shuffle else ("the table's", 0)
 
 
-def limit_sentence(problem: gd.Regression) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What theory knows of a variant's learning rate: the largest stable one, the best, and both in a sentence."""
+
+    sentence: str
+    largest: float | None = None
+    best: float | None = None
+
+
+def limits(problem: gd.Regression) -> Callable[[gd.Variant], Limits]:
     """A function that says what theory knows of a variant's learning rate on this problem."""
 
-    def said(variant: gd.Variant) -> str:
+    def known(variant: gd.Variant) -> Limits:
         if problem.quadratic is None:
-            return "This loss is not quadratic: theory gives no fixed limit for the rate."
+            return Limits(sentence="This loss is not quadratic: theory gives no fixed limit for the rate.")
         if not isinstance(variant.rule, gd.SGD):
-            return f"Theory gives no stability limit for {variant.rule.name}."
+            return Limits(sentence=f"Theory gives no stability limit for {variant.rule.name}.")
         curvature = gd.curvature(problem)
-        limit = curvature.max_stable_learning_rate_with(variant.rule)
+        largest = curvature.max_stable_learning_rate_with(variant.rule)
         if not variant.sampling.full:
-            return f"Batch descent would be stable below {number(limit)}; sampled rows need less."
+            sentence = f"Batch descent would be stable below {number(largest)}; sampled rows need less."
+            return Limits(sentence=sentence, largest=largest)
         if variant.rule.momentum:
-            return f"Stable below {number(limit)}."
-        return f"Stable below {number(limit)}, best {number(curvature.best_learning_rate)}."
+            return Limits(sentence=f"Stable below {number(largest)}.", largest=largest)
+        best = curvature.best_learning_rate
+        return Limits(sentence=f"Stable below {number(largest)}, best {number(best)}.", largest=largest, best=best)
 
-    return said
+    return known
 
 
-def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[str, Any]) -> None:
-    """Loss curves, surface, contours and fit of a comparison, in one view."""
+def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[str, Any]) -> dict[str, str]:
+    """Loss curves, surface, contours and fit of a comparison, in one view; the figures by name."""
     labels, runs_ = compared.labels, compared.runs
     plane = None
     if compared.problem.n_params > 1:
@@ -191,6 +203,8 @@ def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[s
         height=440,
         table=lambda: trace(compared),
     )
+    middle = ["Surface", "Contours"] if len(together) == 4 else [f"Figure {i}" for i in range(2, len(together))]
+    return dict(zip(["Loss", *middle, "Fit"], together, strict=True))
 
 
 def trace(compared: gd.Comparison) -> pd.DataFrame:
@@ -203,9 +217,18 @@ def trace(compared: gd.Comparison) -> pd.DataFrame:
     )
 
 
+def with_scores(compared: gd.Comparison) -> pd.DataFrame:
+    """The comparison's table with R2 and RMSE on the training rows, and on those set aside."""
+    frame = compared.table()
+    scores = [compared.problem.scores(run.final) for run in compared.runs]
+    for name in scores[0]:
+        frame.insert(len(frame.columns) - 2, name, [score[name] for score in scores])
+    return frame
+
+
 def table(compared: gd.Comparison) -> None:
     """What each variant reached, at what cost, and why it ended."""
-    frame = compared.table()
+    frame = with_scores(compared)
     why = frame.pop("why")
     settings = {
         name: st.column_config.NumberColumn(format="%.6g") for name in frame.columns if frame[name].dtype.kind == "f"
@@ -234,3 +257,44 @@ def coefficients(compared: gd.Comparison) -> pd.DataFrame:
     if problem.optimum is not None:
         columns["exact solution"] = problem.coefficients(problem.optimum.theta)
     return pd.DataFrame(columns)
+
+
+def theory(compared: gd.Comparison) -> None:
+    """What theory predicts of each variant, or why it says nothing."""
+    for label, run in zip(compared.labels, compared.runs, strict=True):
+        st.text(f"{label}: {runs.prediction(run).sentence}", wrap=True)
+
+
+def scaling_experiment(experiment: gd.Experiment, data: gd.Dataset) -> None:
+    """The same variants with and without standardisation, side by side: the ravine and the bowl."""
+    sides = {"as they are": "none", "standardised": "standard"}
+    columns = st.columns(2, gap="large")
+    for column, (title, scaling) in zip(columns, sides.items(), strict=True):
+        with column:
+            st.subheader(f"Features {title}")
+            other = replace(experiment, model=replace(experiment.model, scaling=scaling))
+            problem = runs.problem_or_sentence(other, data)
+            compared = None if problem is None else runs.comparison_or_sentence(other, data)
+            if compared is None:
+                continue
+            kappa = gd.curvature(compared.problem).condition_number
+            st.metric("Condition number", number(kappa))
+            _one_side(other, compared, key=f"scaling-{scaling}")
+
+
+def _one_side(experiment: gd.Experiment, compared: gd.Comparison, *, key: str) -> None:
+    labels = compared.labels
+    drawn, summaries = [runs.contours(experiment, compared)], []
+    if drawn[0] is None:
+        st.caption("This model has one parameter, and contours need two.")
+    else:
+        summaries.append(words.describe_plane(runs.plane(experiment, compared, runs.ravine(compared)), labels))
+    drawn.append(runs.loss_figure(experiment, compared))
+    summaries.append(words.describe_loss(compared.runs, labels))
+    shown = [figure for figure in drawn if figure is not None]
+    chart.show(shown, key=key, summary=summaries, columns=1, height=340, table=lambda: trace(compared))
+    frame = with_scores(compared)
+    kept = [name for name in ("final loss", "distance to optimum", "R2", "outcome") if name in frame]
+    st.dataframe(frame[kept])
+    st.caption("Coefficients in the data's own units: the exact solution is the same on both sides.")
+    st.dataframe(coefficients(compared))

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import locks, presets, state, widgets
+from pages.shared import locks, presets, runs, show, state, widgets
 from pages.shared.marks import swatch
 
 MOST_VARIANTS = 6
@@ -137,22 +137,29 @@ def _budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
     )
 
 
-def variants(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant], str]) -> gd.Experiment:
-    """A card for each variant; ``limit`` says in words what theory knows of a variant's learning rate."""
+def variants(current: gd.Experiment, n_samples: int, limits: Callable[[gd.Variant], show.Limits]) -> gd.Experiment:
+    """A card for each variant; ``limits`` says what theory knows of a variant's learning rate."""
     with locks.section("variants") as shown:
-        return _cards(current, n_samples, limit) if shown else current
+        return _cards(current, n_samples, limits) if shown else current
 
 
-def _cards(current: gd.Experiment, n_samples: int, limit: Callable[[gd.Variant], str]) -> gd.Experiment:
+def _cards(current: gd.Experiment, n_samples: int, limits: Callable[[gd.Variant], show.Limits]) -> gd.Experiment:
     made: list[gd.Variant] = []
     total = len(current.variants)
     for start in range(0, total, 3):
         columns = st.columns(min(total, 3))
         for i in range(start, min(start + 3, total)):
             with columns[i - start], st.container(border=True, key=f"gd-variant-{i}"):
-                made.append(_card(i, current.variants[i], n_samples, limit, total))
+                made.append(_card(i, current.variants[i], n_samples, limits, total))
     with st.container(horizontal=True):
         full = total >= MOST_VARIANTS
+        widgets.press(
+            "Tune all rates",
+            _tune,
+            key="tune",
+            icon=":material/auto_fix_high:",
+            help="Every variant tries the same rates with the whole budget, and keeps the one that ends lowest.",
+        )
         widgets.press("Add a variant", _add, total - 1, key="add", icon=":material/add:", disabled=full)
     return replace(current, variants=tuple(made))
 
@@ -193,6 +200,9 @@ def _view_options(compared: gd.Comparison) -> dict[str, Any]:
                 axes = _pair(names)
         height = widgets.segments("Height", {"log": "logarithmic", "linear": "linear"}, "log", key="height")
         separate = widgets.switch("One scene a variant", False, key="separate")
+        theory = widgets.switch("What theory predicts", False, key="theory")
+        has_validation = compared.problem.validation > 0
+        validation = widgets.switch("Validation loss", False, key="show-validation") if has_validation else False
     return {
         "against": against,
         "log_loss": log_loss,
@@ -200,7 +210,22 @@ def _view_options(compared: gd.Comparison) -> dict[str, Any]:
         "axes": axes,
         "height": height,
         "separate": separate,
+        "theory": theory,
+        "validation": validation,
     }
+
+
+def scaling_switch() -> bool:
+    """Whether to show the same variants with and without standardised features."""
+    with locks.section("views") as shown:
+        if not shown:
+            return False
+        st.header("Scaling as an experiment")
+        st.write(
+            "The same variants on the same data, once with the features as they are and once standardised: a ravine "
+            "becomes a bowl, and the same exact solution is reached in fewer updates."
+        )
+        return widgets.switch("Show both", False, key="scaling-experiment")
 
 
 def _pair(names: tuple[str, ...]) -> tuple[int, int]:
@@ -214,13 +239,16 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else name[:23] + "…"
 
 
-def _card(i: int, old: gd.Variant, n_samples: int, limit: Callable[[gd.Variant], str], total: int) -> gd.Variant:
+def _card(
+    i: int, old: gd.Variant, n_samples: int, limits: Callable[[gd.Variant], show.Limits], total: int
+) -> gd.Variant:
     number = f"v{i}"
     label = _heading(i, old, total)
     kind = widgets.segments("Rows an update reads", SAMPLINGS, type(old.sampling).__name__, key=f"{number}-sampling")
     sampling = _sampling(kind, old.sampling, n_samples, number)
     rule = _rule(old.rule, number)
-    schedule = _schedule(old.schedule, number)
+    known = limits(replace(old, sampling=sampling, rule=rule, schedule=gd.Constant()))
+    schedule = _schedule(old.schedule, number, known)
     try:
         changed = gd.Variant(
             sampling=sampling, rule=rule, schedule=schedule, start=old.start, seed=old.seed, label=label
@@ -231,9 +259,7 @@ def _card(i: int, old: gd.Variant, n_samples: int, limit: Callable[[gd.Variant],
     with widgets.drawer("Start and seed", ":material/flag:", key=f"more-{number}") as opened:
         if opened:
             changed = _start_and_seed(changed, number)
-    said = limit(changed)
-    if said:
-        st.caption(widgets.plain(said))
+    st.caption(widgets.plain(known.sentence))
     return changed
 
 
@@ -311,7 +337,7 @@ def _rule(old: gd.Rule, number: str) -> gd.Rule:
     return rule
 
 
-def _schedule(old: Any, number: str) -> Any:
+def _schedule(old: Any, number: str, known: show.Limits) -> Any:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = {name: _spaced(name) for name in gd.SCHEDULES}
         name = widgets.choice("Schedule", words, type(old).__name__, key=f"{number}-schedule")
@@ -327,7 +353,9 @@ def _schedule(old: Any, number: str) -> Any:
     if "learning_rate" not in names:
         st.caption("This schedule finds every rate by itself.")
         return schedule
-    rate = widgets.learning_rate("Learning rate", schedule.learning_rate, key=f"{number}-rate")
+    rate = widgets.learning_rate(
+        "Learning rate", schedule.learning_rate, key=f"{number}-rate", largest=known.largest, best=known.best
+    )
     return _with_rate(schedule, rate)
 
 
@@ -360,6 +388,23 @@ def _start_and_seed(variant: gd.Variant, number: str) -> gd.Variant:
     kind = widgets.choice("Start", kinds, now, key=f"{number}-start")
     start = {"own": None, "random": "random", "kept": variant.start}[kind]
     return replace(variant, seed=seed, start=start)
+
+
+def _tune() -> None:
+    current = state.experiment()
+    found = runs.tuned(current, runs.dataset(current))
+    state.change(variants=tuple(each.variant for each in found))
+    count = len(found[0].final_losses) or max(len(each.final_losses) for each in found)
+    rates = ", ".join(
+        f"{each.variant.label or i + 1}: {each.learning_rate:g}"
+        for i, each in enumerate(found)
+        if each.learning_rate is not None
+    )
+    budget = current.budget
+    state.say_next_time(
+        f"Tuned: every variant tried the same {count} learning rates with the whole budget of {budget.amount:,} "
+        f"{UNITS[budget.unit]}, and kept the one that ended lowest. Chosen: {rates}."
+    )
 
 
 def _add(i: int) -> None:

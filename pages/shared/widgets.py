@@ -117,8 +117,19 @@ def drawer(label: str, icon: str, *, key: str) -> Iterator[bool]:
         yield bool(found.open)
 
 
-def learning_rate(label: str, value: float, *, key: str, help: str | None = None) -> float:
-    """A learning rate: a slider in equal ratios beside a box that takes any positive number; each moves the other."""
+def learning_rate(
+    label: str,
+    value: float,
+    *,
+    key: str,
+    help: str | None = None,
+    largest: float | None = None,
+    best: float | None = None,
+) -> float:
+    """A learning rate: a slider in equal ratios beside a box that takes any positive number; each moves the other.
+
+    ``largest`` and ``best`` are marked below the slider: the largest stable rate, and the best.
+    """
     slider, box = state.key(f"{key}-slider"), state.key(f"{key}-box")
     if box not in st.session_state:
         st.session_state[box] = float(value)
@@ -143,6 +154,7 @@ def learning_rate(label: str, value: float, *, key: str, help: str | None = None
             help=help,
             disabled=locks.disabled(),
         )
+        st.html(_rate_marks(largest, best))
     with right:
         current = st.session_state[box]
         typed = st.number_input(
@@ -156,6 +168,26 @@ def learning_rate(label: str, value: float, *, key: str, help: str | None = None
             disabled=locks.disabled(),
         )
     return float(typed) if typed else float(st.session_state[slider])
+
+
+def _rate_marks(largest: float | None, best: float | None) -> str:
+    """A strip as wide as the slider: red where a rate is unstable, green at the best. Made of our numbers alone."""
+    strip = ["position:relative", "height:6px", "border-radius:3px", "margin:-0.9rem 0.4rem 0 0.4rem"]
+    if largest is not None and math.isfinite(largest) and largest > 0:
+        share = 100 * _place(largest)
+        strip.append(f"background:linear-gradient(90deg,transparent {share:.1f}%,rgba(204,51,17,.65) {share:.1f}%)")
+    mark = ""
+    if best is not None and math.isfinite(best):
+        mark = (
+            f"<span style='position:absolute;left:{100 * _place(best):.1f}%;top:-2px;width:4px;height:10px;"
+            "background:#009e73;border-radius:2px'></span>"
+        )
+    return f"<div style='{';'.join(strip)}' aria-hidden='true'>{mark}</div>"
+
+
+def _place(rate: float) -> float:
+    """Where a rate stands on the slider, from 0 to 1: the options are equally far apart."""
+    return float(np.interp(math.log(rate), np.log(RATES), np.linspace(0, 1, len(RATES))))
 
 
 def _nearest(rate: float) -> float:
