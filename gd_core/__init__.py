@@ -35,6 +35,7 @@ _HOMES = {
     "prediction": ("Prediction", "predict"),
     "problem": ("Optimum",),
     "regression": ("SCALINGS", "Regression"),
+    "replay": ("Replay", "replay"),
     "rules": (
         "RULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam",
         "RMSprop", "Rprop", "Rule",

@@ -79,6 +79,14 @@ class Kernel:
         evaluate(value, loss, np.ascontiguousarray(thetas), self.X, self.y, self.all_rows, self.constants, out)
         return out
 
+    def gradients(self, thetas: Matrix) -> Matrix:
+        """The gradient over all rows at each of (k, n_params) points, shape (k, n_params)."""
+        out = np.empty(thetas.shape)
+        evaluate = compile_loop(_gradients, _gradients_signature) if self.compiled else _gradients
+        gradient, derivative = self.arguments()
+        evaluate(gradient, derivative, np.ascontiguousarray(thetas), self.X, self.y, self.all_rows, self.constants, out)
+        return out
+
     def gradient_norms(self, thetas: Matrix) -> Vector:
         """The norm of the full gradient at each of (k, n_params) points, shape (k,)."""
         out = np.empty(thetas.shape[0])
@@ -91,6 +99,11 @@ class Kernel:
 def _values(value, loss, thetas, X, y, rows, constants, out):  # type: ignore[no-untyped-def]
     for k in range(thetas.shape[0]):
         out[k] = value(thetas[k], X, y, rows, loss, constants)
+
+
+def _gradients(gradient, derivative, thetas, X, y, rows, constants, out):  # type: ignore[no-untyped-def]
+    for k in range(thetas.shape[0]):
+        gradient(thetas[k], X, y, rows, derivative, constants, out[k])
 
 
 def _norms(gradient, derivative, thetas, X, y, rows, constants, out):  # type: ignore[no-untyped-def]
@@ -108,6 +121,14 @@ def _values_signature() -> Any:
     given, table, rows = read_only_types()
     points, out = t.float64[:, ::1], t.float64[::1]
     return t.void(function_type(VALUE), function_type(SCALAR), points, table, given, rows, given, out)
+
+
+def _gradients_signature() -> Any:
+    from numba import types as t
+
+    given, table, rows = read_only_types()
+    points = t.float64[:, ::1]
+    return t.void(function_type(GRADIENT), function_type(SCALAR), points, table, given, rows, given, points)
 
 
 def _norms_signature() -> Any:
@@ -171,5 +192,6 @@ class Problem(Protocol):
     def value(self, theta: npt.ArrayLike) -> float: ...
     def gradient(self, theta: npt.ArrayLike) -> Vector: ...
     def values(self, thetas: Matrix) -> Vector: ...
+    def gradients(self, thetas: Matrix) -> Matrix: ...
     def gradient_norms(self, thetas: Matrix) -> Vector: ...
     def validation_values(self, thetas: Matrix) -> Vector | None: ...

@@ -366,6 +366,10 @@ class Regression:
         """The objective at each of (k, n_params) points, shape (k,)."""
         return self.quadratic.values(thetas) if self.quadratic is not None else self.kernel.values(thetas)
 
+    def gradients(self, thetas: Matrix) -> Matrix:
+        """The gradient over all training rows at each of (k, n_params) points, shape (k, n_params)."""
+        return self.kernel.gradients(thetas)
+
     def gradient_norms(self, thetas: Matrix) -> Vector:
         """The norm of the full gradient at each of (k, n_params) points, shape (k,)."""
         chosen = self.quadratic if self.quadratic is not None else self.kernel

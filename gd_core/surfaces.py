@@ -236,6 +236,10 @@ class Surface:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.quadratic.values(thetas)
 
+    def gradients(self, thetas: Matrix) -> Matrix:
+        """The exact gradient at each of (k, 2) points, shape (k, 2)."""
+        return self.kernel_without_noise.gradients(thetas)
+
     def gradient_norms(self, thetas: Matrix) -> Vector:
         """The norm of the exact gradient at each of (k, 2) points, shape (k,)."""
         return self.kernel_without_noise.gradient_norms(thetas)

@@ -20,7 +20,7 @@ LAYERS = """
     regression surfaces
     curvature explanation
     descent
-    comparison sweep theory landscape basins prediction tuning
+    comparison replay sweep theory landscape basins prediction tuning
     experiment export exercises estimator
     figures
     pages/shared
