@@ -169,6 +169,26 @@ def test_one_parameter_in_closed_form(batch_size: int) -> None:
         assert (found == math.inf) == (share > 1)
 
 
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_several_parameters_by_the_whole_kronecker_system(batch_size: int) -> None:
+    """The mean of (I - eta A_i) x (I - eta A_i) over all rows, written out, where the floor uses its symmetric half."""
+    problem = gd.Regression(gd.load("linnerud"), loss="squared_error", l2=0.2)
+    H, X, optimum, n = problem.quadratic.hessian, problem.features, problem.optimum.theta, problem.n_params
+    penalty = np.diag([0.0, *[0.2] * (n - 1)])
+    rows = [2 * np.outer(x, x) + penalty for x in X]
+    noise = np.array([problem.gradient_of(optimum, np.array([i])) for i in range(len(X))])
+    rate = 0.9 / max(np.linalg.eigvalsh(row)[-1] for row in rows)
+    mean = np.kron(H, H)
+    apart = np.mean([np.kron(row, row) for row in rows], axis=0) - mean
+    still = np.kron(np.eye(n) - rate * H, np.eye(n) - rate * H)
+    update = still + rate**2 / batch_size * apart
+    source = rate**2 / batch_size * (noise.T @ noise / len(X)).ravel()
+    moment = np.linalg.solve(np.eye(n * n) - update, source).reshape(n, n)
+    sampling = gd.MiniBatch(batch_size, replacement=True)
+    found = gd.noise_floor(problem, gd.Variant(sampling=sampling, schedule=gd.Constant(rate)))
+    assert found.excess == pytest.approx(0.5 * np.trace(H @ moment), rel=1e-9)
+
+
 def test_many_parameters_leave_the_curvatures_noise_out() -> None:
     problem = gd.Regression(gd.generate("linear", n_samples=400, n_features=30, noise=0.5))
     floor = gd.noise_floor(problem, gd.Variant(sampling=gd.MiniBatch(8, replacement=True), schedule=gd.Constant(0.001)))
