@@ -1,0 +1,40 @@
+"""The Code page: the textbook's function, the same model in PyTorch, and the experiment in hand as programs."""
+
+import streamlit as st
+
+from pages.shared import frame, runs, show, snippets, state
+
+with frame.open_page("Code") as page:
+    st.title("Code")
+    st.write(
+        "Gradient descent is a few lines of code. Run [the textbook's function](#textbook) on numbers of your own, see "
+        "[the same model in PyTorch](#pytorch) and [why it takes other steps](#trap), and take "
+        "[your experiment](#programs) with you as a program."
+    )
+
+    st.header("The textbook's function", anchor="textbook")
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        numbers = snippets.numbers()
+    if numbers is not None:
+        with left:
+            snippets.textbook_code(numbers)
+        with right:
+            snippets.textbook_result(numbers)
+
+        st.header("The same model in PyTorch", anchor="pytorch")
+        left, right = st.columns([3, 2], gap="large")
+        with right:
+            st.subheader("The trap between the two", anchor="trap")
+            snippets.explain_trap()
+            settings = snippets.settings()
+            snippets.trap(numbers, settings)
+        with left:
+            snippets.pytorch_code(numbers, settings)
+
+    st.header("Your experiment as a program", anchor="programs")
+    experiment = state.experiment()
+    data = runs.dataset_or_sentence(experiment)
+    if data is not None:
+        page.data_in_use(show.data_line(experiment, data))
+        snippets.scripts(experiment, data)
