@@ -29,6 +29,7 @@ PAGES = (
     Page(path="app.py", title="Start", icon=":material/home:", favicon="📉"),
     Page(path="pages/data.py", title="Data", icon=":material/table_chart:", favicon="🗂️"),
     Page(path="pages/compare.py", title="Compare", icon=":material/compare_arrows:", favicon="⚖️"),
+    Page(path="pages/code.py", title="Code", icon=":material/code:", favicon="🧾"),
 )
 
 
