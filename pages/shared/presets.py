@@ -34,9 +34,9 @@ PRESETS: dict[str, Preset] = {
         look_for="Four batch descents, one setting apart. The smallest rate crawls, and one of them may be past the "
         "largest stable rate of your data: it diverges, and the table says why.",
         variants=tuple(
-            gd.Variant(schedule=gd.Constant(rate), label=f"rate {rate:g}") for rate in (0.01, 0.1, 0.5, 2.1)
+            gd.Variant(schedule=gd.Constant(rate), label=f"rate {rate:g}") for rate in (0.01, 0.1, 0.5, 2.5)
         ),
-        budget=gd.Budget(epochs=50),
+        budget=gd.Budget(epochs=100),
     ),
     "momentum": Preset(
         title="Momentum",

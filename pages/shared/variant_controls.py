@@ -13,7 +13,7 @@ import gd_core as gd
 from pages.shared import locks, presets, runs, show, state, widgets
 from pages.shared.marks import swatch
 
-MOST_VARIANTS = 6
+MOST_VARIANTS = state.MOST_VARIANTS
 AGAINST = {"epochs": "epochs", "updates": "updates", "examples": "examples seen", "seconds": "seconds"}
 SAMPLINGS = {"Batch": "batch", "MiniBatch": "mini-batch", "Stochastic": "stochastic"}
 UNITS = {"epochs": "epochs", "updates": "updates", "examples": "examples seen"}
@@ -54,12 +54,16 @@ def model(current: gd.Experiment) -> gd.Experiment:
 
 
 def _model_section(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
-    words = f"{gd.MODELS[old.model].title} model, {gd.LOSSES[old.loss].title}, {old.scaling} scaling"
-    section = st.expander(f"Model and loss: {words}", icon=":material/function:", key="gd-model", on_change="rerun")
+    # the label stays the same: with another one it would be another section, and closed
+    section = st.expander("Model and loss", icon=":material/function:", key="gd-model", on_change="rerun")
     if not section.open:
+        st.caption(f"{gd.MODELS[old.model].title} model, {gd.LOSSES[old.loss].title}, {old.scaling} scaling")
         return current
     with section:
-        return _model(current, old)
+        changed = _model(current, old)
+    # kept even where the data do not fit it: other data may
+    state.keep(changed)
+    return changed
 
 
 def _model(current: gd.Experiment, old: gd.Model) -> gd.Experiment:
@@ -177,16 +181,20 @@ FIRST_VIEW = {
     "axes": (0, 1),
     "height": "log",
     "separate": False,
+    "theory": False,
+    "validation": False,
 }
 
 
 def _view_options(compared: gd.Comparison) -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom", key="gd-views"):
-        against = widgets.segments("Loss against", AGAINST, "epochs", key="against")
-        log_loss = widgets.switch("Logarithmic loss", True, key="log-loss")
-        log_axis = widgets.switch("Logarithmic axis", False, key="log-axis")
+        last = {**FIRST_VIEW, "kind": "first", "pair": (0, 1), **state.view()}
+        against = widgets.segments("Loss against", AGAINST, last["against"], key="against")
+        log_loss = widgets.switch("Logarithmic loss", last["log_loss"], key="log-loss")
+        log_axis = widgets.switch("Logarithmic axis", last["log_axis"], key="log-axis")
         names = compared.problem.parameter_names
         axes: Any = (0, 1)
+        kind, pair = last["kind"], last["pair"]
         if len(names) > 2:
             planes = {
                 "first": f"{_short(names[0])} and {_short(names[1])}",
@@ -194,16 +202,18 @@ def _view_options(compared: gd.Comparison) -> dict[str, Any]:
                 "principal": "where the paths go",
                 "pair": "two parameters of your choice",
             }
-            kind = widgets.choice("Surface over", planes, "first", key="axes")
+            kind = widgets.choice("Surface over", planes, kind, key="axes")
             axes = {"first": (0, 1), "pair": (0, 1)}.get(kind, kind)
             if kind == "pair":
-                axes = _pair(names)
-        height = widgets.segments("Height", {"log": "logarithmic", "linear": "linear"}, "log", key="height")
-        separate = widgets.switch("One scene a variant", False, key="separate")
-        theory = widgets.switch("What theory predicts", False, key="theory")
+                axes = pair = _pair(names, pair)
+        height = widgets.segments("Height", {"log": "logarithmic", "linear": "linear"}, last["height"], key="height")
+        separate = widgets.switch("One scene a variant", last["separate"], key="separate")
+        theory = widgets.switch("What theory predicts", last["theory"], key="theory")
+        validation = last["validation"]
         has_validation = compared.problem.validation > 0
-        validation = widgets.switch("Validation loss", False, key="show-validation") if has_validation else False
-    return {
+        if has_validation:
+            validation = widgets.switch("Validation loss", validation, key="show-validation")
+    options = {
         "against": against,
         "log_loss": log_loss,
         "log_axis": log_axis,
@@ -211,8 +221,10 @@ def _view_options(compared: gd.Comparison) -> dict[str, Any]:
         "height": height,
         "separate": separate,
         "theory": theory,
-        "validation": validation,
+        "validation": validation and has_validation,
     }
+    state.keep_view({**options, "kind": kind, "pair": pair, "validation": validation})
+    return options
 
 
 def scaling_switch() -> bool:
@@ -228,11 +240,11 @@ def scaling_switch() -> bool:
         return widgets.switch("Show both", False, key="scaling-experiment")
 
 
-def _pair(names: tuple[str, ...]) -> tuple[int, int]:
+def _pair(names: tuple[str, ...], last: tuple[int, int]) -> tuple[int, int]:
     numbers = {str(i): _short(name) for i, name in enumerate(names)}
-    first = int(widgets.choice("Across", numbers, "0", key="axis-u"))
+    first = int(widgets.choice("Across", numbers, str(last[0]), key="axis-u"))
     others = {i: name for i, name in numbers.items() if int(i) != first}
-    return first, int(widgets.choice("Up", others, next(iter(others)), key=f"axis-v-{first}"))
+    return first, int(widgets.choice("Up", others, str(last[1]), key=f"axis-v-{first}"))
 
 
 def _short(name: str) -> str:
@@ -264,30 +276,22 @@ def _card(
 
 
 def _heading(i: int, old: gd.Variant, total: int) -> str | None:
-    mark, name, more, less = st.columns([2, 6, 1, 1], vertical_alignment="center", gap="small")
-    with mark:
-        st.html(swatch(i))
-    with name:
-        key = state.seeded(f"v{i}-label", old.label or "")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+        st.html(swatch(i), width=48)
         typed = st.text_input(
             f"Name of variant {i + 1}",
-            key=key,
+            key=state.seeded(f"v{i}-label", old.label or ""),
             max_chars=60,
             placeholder=f"variant {i + 1}",
             label_visibility="collapsed",
             disabled=locks.disabled(),
         )
-    with more:
-        full = total >= MOST_VARIANTS
-        words = "Add a copy of this variant"
+        full, words = total >= MOST_VARIANTS, "Add a copy of this variant"
         widgets.press(
             "", _add, i, key=f"copy-{i}", icon=":material/content_copy:", help=words, quiet=True, disabled=full
         )
-    with less:
-        words = "Remove this variant"
-        widgets.press(
-            "", _drop, i, key=f"drop-{i}", icon=":material/delete:", help=words, quiet=True, disabled=total == 1
-        )
+        last, words = total == 1, "Remove this variant"
+        widgets.press("", _drop, i, key=f"drop-{i}", icon=":material/delete:", help=words, quiet=True, disabled=last)
     return typed.strip() or None
 
 
@@ -346,17 +350,20 @@ def _schedule(old: Any, number: str, known: show.Limits) -> Any:
         names = [field.name for field in dataclasses.fields(schedule)]
         if isinstance(getattr(old, "learning_rate", None), float) and "learning_rate" in names:
             schedule = _with_rate(schedule, old.learning_rate)
-        if len(names) > 1:
-            with widgets.drawer("Shape", ":material/trending_down:", key=f"schedule-{number}") as opened:
-                if opened:
-                    schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
-    if "learning_rate" not in names:
+        shape = st.container(width="content")
+    if "learning_rate" in names:
+        # before the shape, whose limits may depend on the rate
+        rate = widgets.learning_rate(
+            "Learning rate", schedule.learning_rate, key=f"{number}-rate", largest=known.largest, best=known.best
+        )
+        schedule = _with_rate(schedule, rate)
+    else:
         st.caption("This schedule finds every rate by itself.")
-        return schedule
-    rate = widgets.learning_rate(
-        "Learning rate", schedule.learning_rate, key=f"{number}-rate", largest=known.largest, best=known.best
-    )
-    return _with_rate(schedule, rate)
+    if names not in ([], ["learning_rate"]):
+        with shape, widgets.drawer("Shape", ":material/trending_down:", key=f"schedule-{number}") as opened:
+            if opened:
+                schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
+    return schedule
 
 
 def _with_rate(schedule: Any, rate: float) -> Any:
@@ -392,7 +399,11 @@ def _start_and_seed(variant: gd.Variant, number: str) -> gd.Variant:
 
 def _tune() -> None:
     current = state.experiment()
-    found = runs.tuned(current, runs.dataset(current))
+    try:
+        found = runs.tuned(current, runs.dataset(current))
+    except ValueError as problem:
+        state.say_next_time(str(problem))
+        return
     state.change(variants=tuple(each.variant for each in found))
     count = len(found[0].final_losses) or max(len(each.final_losses) for each in found)
     rates = ", ".join(
