@@ -188,7 +188,7 @@ FORMULAS: dict[str, str] = {
 }  # fmt: skip
 # refused as a formula, though its arithmetic is sound
 WITHOUT_A_VARIABLE = {"number": "5", "constant": "pi*e", "folded": "sin(1) + 2^3"}
-NOT_A_TEXT = (None, 3, 2.5, b"x + y", ["x"], object())
+NOT_A_TEXT = (None, 3, 2.5, b"x + y", ["x"], len)
 RULES: dict[str, str] = {
     "empty": "",
     "blank lines": "\n \n\t\n",
