@@ -1,26 +1,35 @@
-"""What a person's session holds: the experiment in hand, and the table they uploaded.
+"""What a person's session holds: the experiments in hand, and the table they uploaded.
 
-The experiment is the one truth. Widgets are made from it and make the next one; their keys carry an edition number, and
-whatever replaces the experiment as a whole (a preset, a link, a removed variant) starts a new edition, so that every
-widget is made anew from it. So nothing is kept in two places, and settings outlive the page that showed them.
+There is one experiment on data and one on a surface, each in a slot of its own; a page works with the slot that its
+frame has opened. The experiment is the one truth. Widgets are made from it and make the next one; their keys carry an
+edition number, and whatever replaces the experiment as a whole (a preset, a link, a removed variant) starts a new
+edition, so that every widget is made anew from it. So nothing is kept in two places, and settings outlive the page that
+showed them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import gd_core as gd
-from pages.shared import locks, presets
+from pages.shared import locks, presets, races
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _EXPERIMENT, _EDITION, _UPLOAD = "gd-experiment", "gd-edition", "gd-upload"
 _NOTES, _LINK = "gd-notes", "gd-link"
+# what a slot holds to begin with, and the page that shows it
+SLOTS: dict[str, Callable[[], gd.Experiment]] = {"data": presets.first_experiment, "surface": races.first_experiment}
+PAGE_OF = {"data": "Compare", "surface": "Surface"}
+_slot: ContextVar[str] = ContextVar("slot", default="data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +41,44 @@ class Upload:
     frame: pd.DataFrame
 
 
+@contextmanager
+def slot(name: str) -> Iterator[None]:
+    """Work with the experiment of this slot, "data" or "surface"."""
+    token = _slot.set(name)
+    try:
+        yield
+    finally:
+        _slot.reset(token)
+
+
+def in_this_slot(call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call`` for later, in the slot of now: callbacks run before the page has opened its own."""
+    name = _slot.get()
+
+    def called(*arguments: Any) -> Any:
+        with slot(name):
+            return call(*arguments)
+
+    return called
+
+
+def slot_of(described: gd.Experiment) -> str:
+    """Where an experiment belongs."""
+    return "surface" if isinstance(described.data, gd.OnSurface) else "data"
+
+
+def _own(name: str) -> str:
+    """The session's name of something that each slot has."""
+    return name if _slot.get() == "data" else f"{name}-{_slot.get()}"
+
+
 def experiment() -> gd.Experiment:
-    """The experiment in hand; to begin with the one that the page's link describes, or the first preset."""
-    if _EXPERIMENT not in st.session_state:
-        st.session_state[_EXPERIMENT] = presets.first_experiment()
+    """The experiment in hand; to begin with the one that the page's link describes, or the slot's first."""
+    name = _own(_EXPERIMENT)
+    if name not in st.session_state:
+        st.session_state[name] = SLOTS[_slot.get()]()
     _open_link()
-    found: gd.Experiment = st.session_state[_EXPERIMENT]
+    found: gd.Experiment = st.session_state[name]
     return found
 
 
@@ -54,17 +95,30 @@ def _open_link() -> None:
         if token is not None:
             replace_with(gd.Experiment.from_link_token(token))
         elif preset is not None:
-            if preset not in presets.PRESETS:
-                raise ValueError(f"there is no preset of that name; there are {', '.join(presets.PRESETS)}")
-            chosen = presets.PRESETS[preset]
-            replace_with(replace(st.session_state[_EXPERIMENT], variants=chosen.variants, budget=chosen.budget))
+            _take_preset(preset)
     except ValueError as problem:
         say_next_time(f"This link could not be opened: {problem}")
+
+
+def _take_preset(name: str) -> None:
+    """A race replaces the experiment on a surface, a preset the variants of the one on data."""
+    if name in races.RACES:
+        replace_with(races.RACES[name].experiment)
+        return
+    if name not in presets.PRESETS:
+        known = ", ".join([*presets.PRESETS, *races.RACES])
+        raise ValueError(f"there is no preset of that name; there are {known}")
+    chosen = presets.PRESETS[name]
+    with slot("data"):
+        current = st.session_state.get(_EXPERIMENT) or SLOTS["data"]()
+    replace_with(replace(current, variants=chosen.variants, budget=chosen.budget))
 
 
 def data_line() -> str:
     """The data of the experiment in hand, in one line of plain text, as far as can be said without loading them."""
     data = experiment().data
+    if isinstance(data, gd.OnSurface):
+        return f"none, the surface {races.title_of(data)}"
     if isinstance(data, gd.Generated):
         return f"{data.kind} (generated), {data.n_samples:,} rows"
     if isinstance(data, gd.Uploaded):
@@ -74,16 +128,23 @@ def data_line() -> str:
 
 def keep(changed: gd.Experiment) -> None:
     """Remember the experiment that the widgets now describe."""
-    st.session_state[_EXPERIMENT] = changed
+    st.session_state[_own(_EXPERIMENT)] = changed
 
 
 def replace_with(other: gd.Experiment) -> None:
-    """Take another experiment and make every widget anew from it. To be called before the widgets are drawn."""
-    former = key("")
-    for name in [name for name in st.session_state if str(name).startswith(former)]:
-        del st.session_state[name]
-    st.session_state[_EXPERIMENT] = other
-    st.session_state[_EDITION] = st.session_state.get(_EDITION, 0) + 1
+    """Take another experiment and make every widget anew from it. To be called before the widgets are drawn.
+
+    It goes into the slot where it belongs, whatever the page; the page then says where it is to be found.
+    """
+    home = slot_of(other)
+    if home != _slot.get():
+        say_next_time(f"The experiment that was opened is on a page of its own: see {PAGE_OF[home]}.")
+    with slot(home):
+        former = key("")
+        for name in [name for name in st.session_state if str(name).startswith(former)]:
+            del st.session_state[name]
+        st.session_state[_own(_EXPERIMENT)] = other
+        st.session_state[_own(_EDITION)] = st.session_state.get(_own(_EDITION), 0) + 1
 
 
 def change(**parts: Any) -> None:
@@ -93,7 +154,7 @@ def change(**parts: Any) -> None:
 
 def key(name: str) -> str:
     """A widget's key in this edition."""
-    return f"gd{st.session_state.get(_EDITION, 0)}-{name}"
+    return f"{_own('gd')}{st.session_state.get(_own(_EDITION), 0)}-{name}"
 
 
 def seeded(name: str, value: Any) -> str:

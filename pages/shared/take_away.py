@@ -109,7 +109,9 @@ def _script(experiment: gd.Experiment, compared: gd.Comparison, language: str) -
 def _open() -> None:
     st.subheader("Open an experiment")
     key = state.key("open-experiment")
-    st.file_uploader("A JSON file saved here", type=["json"], key=key, on_change=guard()(_opened), args=(key,))
+    st.file_uploader(
+        "A JSON file saved here", type=["json"], key=key, on_change=guard()(state.in_this_slot(_opened)), args=(key,)
+    )
 
 
 def _opened(key: str) -> None:

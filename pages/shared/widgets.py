@@ -68,7 +68,7 @@ def press(
     st.button(
         label,
         key=state.key(key),
-        on_click=guard()(call),
+        on_click=guard()(state.in_this_slot(call)),
         args=arguments,
         icon=icon,
         help=help,
