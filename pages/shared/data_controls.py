@@ -169,7 +169,7 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
             raise gd.TableError("Choose at least one feature.")
         chosen = None if features == usual else tuple(features)
         found = runs.from_table(upload, target, chosen, missing, categories)
-        return gd.Uploaded(
+        made = gd.Uploaded(
             fingerprint=found.fingerprint,
             filename=gd.figures.shorten(upload.filename, LONGEST_NAME),
             target=target,
@@ -180,6 +180,8 @@ def _columns(upload: state.Upload, current: gd.Uploaded | None) -> gd.Uploaded |
     except ValueError as problem:
         st.error(widgets.plain(str(problem)))
         return None
+    state.use(upload)
+    return made
 
 
 def preparation(current: gd.Experiment) -> gd.Experiment:
@@ -196,21 +198,24 @@ def _preparation(current: gd.Experiment) -> gd.Experiment:
             "Scaling of the features",
             {name: f"{name}: {words}" for name, words in gd.SCALINGS.items()},
             model.scaling,
-            key="scaling",
+            key="scaling-of-features",
         )
     with second:
-        key = state.seeded("validation", round(model.validation * 100))
+        percent = round(model.validation * 100)
+        key = state.seeded("validation", percent)
         share = st.slider(
             "Validation rows, in percent",
             0,
-            50,
-            step=5,
+            90,
+            step=1,
             disabled=locks.disabled(),
             key=key,
             help="Rows that no descent sees; their loss shows how the fit does on new data.",
         )
     try:
-        return replace(current, model=replace(model, scaling=scaling, validation=share / 100))
+        # a link's share need not be a whole number of percent, and stays until it is moved
+        validation = model.validation if share == percent else share / 100
+        return replace(current, model=replace(model, scaling=scaling, validation=validation))
     except ValueError as problem:
         st.error(widgets.plain(str(problem)))
         return current

@@ -16,6 +16,11 @@ import streamlit as st
 import gd_core as gd
 from pages.shared import chart, state, widgets
 
+# seconds of one core that a changed setting may cost, by a generous estimate: a room shares two
+PATIENCE = 20
+# as many as `gd.tune` tries
+RATES_TRIED = 25
+
 
 class DataMissingError(ValueError):
     """The experiment is about an uploaded file that this session does not have; the text says which."""
@@ -25,19 +30,25 @@ def dataset(experiment: gd.Experiment) -> gd.Dataset:
     """The experiment's data set. Raises ValueError (DataMissingError, TableError) with a sentence for the page."""
     data = experiment.data
     if isinstance(data, gd.Uploaded):
-        upload = state.upload()
-        if upload is None:
-            raise DataMissingError(
-                f"This experiment is about an uploaded file named {data.filename!r}. Upload it on Data."
-            )
-        found = from_table(upload, data.target, data.features, data.missing, data.categories)
-        if found.fingerprint != data.fingerprint:
-            raise DataMissingError(
-                f"This experiment is about another file than {upload.filename!r}: its contents have another "
-                f"fingerprint. Upload {data.filename!r} on Data."
-            )
-        return found
+        return _uploaded(data)
     return _dataset(repr(data), experiment)
+
+
+def _uploaded(data: gd.Uploaded) -> gd.Dataset:
+    uploads = state.uploads()
+    for upload in uploads:
+        try:
+            found = from_table(upload, data.target, data.features, data.missing, data.categories)
+        except ValueError:  # another table, without these columns
+            continue
+        if found.fingerprint == data.fingerprint:
+            return found
+    if not uploads:
+        raise DataMissingError(f"This experiment is about an uploaded file named {data.filename!r}. Upload it on Data.")
+    raise DataMissingError(
+        f"This experiment is about another file than {uploads[0].filename!r}: its contents have another "
+        f"fingerprint. Upload {data.filename!r} on Data."
+    )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -76,7 +87,30 @@ def _problem(key: str, fingerprint: str, _model: gd.Model, _data: gd.Dataset) ->
 
 def comparison(experiment: gd.Experiment, data: gd.Dataset) -> gd.Comparison:
     """The experiment, run. Raises ValueError with a sentence for the page."""
+    check_patience(experiment, problem(experiment, data))
     return _comparison(experiment.key, data.fingerprint, experiment, data)
+
+
+def check_patience(experiment: gd.Experiment, problem: gd.Regression, *, repeats: int = 1) -> None:
+    """Raise ValueError, with a sentence for the page, for a comparison that would keep the whole room waiting."""
+    seconds = (
+        repeats * experiment.seeds * sum(_seconds(problem, each, experiment.budget) for each in experiment.variants)
+    )
+    if seconds > PATIENCE:
+        raise ValueError(
+            f"This would take about {seconds:,.0f} seconds, and everyone on this server would wait with you: the most "
+            f"is {PATIENCE}. Choose a smaller budget, fewer seeds, fewer rows, or larger batches."
+        )
+
+
+def _seconds(problem: gd.Regression, variant: gd.Variant, budget: gd.Budget) -> float:
+    """About how long a run takes, by what updates, rows, terms and new row orders were measured to cost at most."""
+    rows = variant.sampling.rows_per_update(problem.n_samples)
+    updates = budget.updates_for(variant.sampling, problem.n_samples)
+    if variant.sampling.full and problem.quadratic is not None:
+        return updates * (100e-9 + 1e-9 * problem.n_params**2)
+    epochs = 0.0 if variant.sampling.full else updates * rows / problem.n_samples
+    return updates * (100e-9 + rows * (5e-9 + 2e-9 * problem.n_params)) + epochs * (4e-6 + 15e-9 * problem.n_samples)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
@@ -185,6 +219,7 @@ def _loss_figure(key: str, fingerprint: str, _compared: gd.Comparison) -> str:
 
 def tuned(experiment: gd.Experiment, data: gd.Dataset) -> tuple[gd.Tuned, ...]:
     """The experiment's variants, each with the best of the same candidate rates."""
+    check_patience(experiment, problem(experiment, data), repeats=RATES_TRIED)
     return gd.tune(problem(experiment, data), experiment.variants, experiment.budget)
 
 

@@ -24,8 +24,10 @@ from pages.shared import locks, presets, races
 if TYPE_CHECKING:
     import pandas as pd
 
-_EXPERIMENT, _EDITION, _UPLOAD = "gd-experiment", "gd-edition", "gd-upload"
-_NOTES, _LINK = "gd-notes", "gd-link"
+_EXPERIMENT, _EDITION, _UPLOAD, _USED = "gd-experiment", "gd-edition", "gd-upload", "gd-used-upload"
+_NOTES, _LINK, _VIEW = "gd-notes", "gd-link", "gd-view"
+# as many as there are colours, dashes and markers that everyone can tell apart
+MOST_VARIANTS = 6
 # what a slot holds to begin with, and the page that shows it
 SLOTS: dict[str, Callable[[], gd.Experiment]] = {"data": presets.first_experiment, "surface": races.first_experiment}
 PAGE_OF = {"data": "Compare", "surface": "Surface"}
@@ -93,7 +95,10 @@ def _open_link() -> None:
         say_next_time(sentence)
     try:
         if token is not None:
-            replace_with(gd.Experiment.from_link_token(token))
+            linked = gd.Experiment.from_link_token(token)
+            if len(linked.variants) > MOST_VARIANTS:
+                raise ValueError(f"it holds {len(linked.variants)} variants, and a page shows at most {MOST_VARIANTS}")
+            replace_with(linked)
         elif preset is not None:
             _take_preset(preset)
     except ValueError as problem:
@@ -124,6 +129,17 @@ def data_line() -> str:
     if isinstance(data, gd.Uploaded):
         return f"{data.filename} (uploaded{'' if upload() else ', and not here yet'})"
     return f"{data.name} (bundled)" if isinstance(data, gd.Bundled) else ""
+
+
+def view() -> dict[str, Any]:
+    """How the person last had the comparison drawn: no part of an experiment, and kept as long as the session."""
+    found: dict[str, Any] = st.session_state.get(_VIEW, {})
+    return found
+
+
+def keep_view(options: dict[str, Any]) -> None:
+    """Remember how the comparison is drawn."""
+    st.session_state[_VIEW] = options
 
 
 def keep(changed: gd.Experiment) -> None:
@@ -169,6 +185,16 @@ def upload() -> Upload | None:
     """The table that was uploaded last, if any."""
     found: Upload | None = st.session_state.get(_UPLOAD)
     return found
+
+
+def uploads() -> list[Upload]:
+    """The tables that the experiment may be about: the one uploaded last, and the one in use, which may be older."""
+    return [found for found in (upload(), st.session_state.get(_USED)) if found is not None]
+
+
+def use(chosen: Upload) -> None:
+    """Keep this table for the experiment in hand, even when one that is of no use is uploaded after it."""
+    st.session_state[_USED] = chosen
 
 
 def keep_upload(filename: str, data: bytes) -> Upload:

@@ -27,6 +27,8 @@ def choice(
     options = list(names)
     shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
     found = state.seeded(key, chosen if chosen in options else options[0])
+    if st.session_state[found] not in options:  # the options are other ones than when it was chosen
+        st.session_state[found] = options[0]
     picked: str = st.selectbox(label, options, key=found, format_func=shown, help=help, disabled=locks.disabled())
     return picked
 
@@ -80,8 +82,12 @@ def press(
 def whole(label: str, value: int, *, key: str, least: int, most: int, help: str | None = None) -> int:
     """A whole number between two bounds; a value outside them, left from other data, is brought to the nearest."""
     found = state.seeded(key, value)
-    st.session_state[found] = min(max(int(st.session_state[found]), least), most)
-    return int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=locks.disabled()))
+    wanted = int(st.session_state[found])
+    st.session_state[found] = min(max(wanted, least), most)
+    number = int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=locks.disabled()))
+    if number != wanted:
+        st.caption(f"{label}: {wanted:,} does not go here, and {number:,} took its place.")
+    return number
 
 
 def real(
