@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naming import stable
 
 import gd_core as gd
 from gd_core.descent import MOST_RECORDS, UNUSABLE, record_points
@@ -294,7 +295,7 @@ def test_watching_a_loss_without_closed_form_does_not_cost_more_than_the_descent
         (gd.MiniBatch(4, drop_last=True), gd.Budget(examples=39), 9, 36),
         (gd.Batch(), gd.Budget(examples=9), 0, 0),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_a_budget_in_each_unit(sampling: Any, budget: gd.Budget, updates: int, examples: int) -> None:
     problem = gd.Regression(gd.Dataset(*random_data(10)))

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from naming import stable
 from oracles.make_trajectories import BATCH_SIZE, CASES, STORED, UPDATES, Case, torch_defaults, torch_path
 
 import gd_core as gd
@@ -168,7 +169,7 @@ def batches_of(sampling) -> list[np.ndarray]:
         (gd.Lion(betas=(0.5, 0.8)), lion_reference, (0.5, 0.8, 0.0)),
         (gd.Lion(betas=(0.95, 0.98), weight_decay=0.3), lion_reference, (0.95, 0.98, 0.3)),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_path_equals_the_paper(rule, reference, settings, sampling) -> None:
     data = stored()

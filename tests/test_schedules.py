@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from naming import stable
 from oracles.make_trajectories import CASES, SCHEDULES, UPDATES, torch_path
 from test_rules import our_run, require_torch, stored
 
@@ -48,7 +49,7 @@ def rates_of(case) -> np.ndarray:
         ),
         (gd.WarmupCosine(0.3, warmup=0.0), lambda t: 0.15 * (1 + math.cos(math.pi * t / TOTAL))),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_rates_follow_the_formula(schedule, formula) -> None:
     np.testing.assert_allclose(rates(schedule), [formula(t) for t in range(TOTAL)], rtol=1e-13)
