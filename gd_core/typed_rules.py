@@ -119,16 +119,28 @@ class TypedRule(Rule):
             raise ExpressionError(f"A rule can have at most {MOST_STATES} state variables.", self.text)
         return {name: number for number, name in enumerate(names)}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names: the given ones, then the state variables."""
+        return tuple(self._registers)
+
     @cached_property
-    def _program(self) -> Vector:
-        steps: list[tuple[float, float]] = []
+    def lines(self) -> tuple[tuple[str, Node], ...]:
+        """Each line as the name that it changes and the formula that it gives it, in order."""
+        found = []
         for line in self._lines:
-            target = self._registers[line.target.text]
             right = parse_tokens(self.text, line.right, list(self._registers))
             if line.sign:
                 left = Node(line.target.position, name=line.target.text)
                 right = Node(line.target.position, operation=line.sign, parts=(left, right))
-            steps += [*instructions(right, self._registers), (op.STORE, target)]
+            found.append((line.target.text, right))
+        return tuple(found)
+
+    @cached_property
+    def _program(self) -> Vector:
+        steps: list[tuple[float, float]] = []
+        for name, right in self.lines:
+            steps += [*instructions(right, self._registers), (op.STORE, self._registers[name])]
         return program(steps)
 
 

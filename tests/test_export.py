@@ -15,7 +15,7 @@ import pytest
 
 from gd_core.datasets import BUNDLED, GENERATORS, Dataset
 from gd_core.descent import Budget, Variant
-from gd_core.experiment import Bundled, Experiment, Generated, Model, Uploaded
+from gd_core.experiment import Bundled, Experiment, Generated, Model, OnSurface, Uploaded
 from gd_core.export import LANGUAGES, script, trace_csv
 from gd_core.export.pytorch_script import TORCH_RULES
 from gd_core.losses import LOSSES
@@ -33,7 +33,9 @@ from gd_core.schedules import (
     StepDecay,
     WarmupCosine,
 )
+from gd_core.surfaces import SURFACES
 from gd_core.tables import to_dataset
+from gd_core.typed_rules import TypedRule
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="needs PyTorch: pip install torch, then run this file again"
@@ -57,7 +59,8 @@ def printed(text: str) -> dict[str, np.ndarray]:
 
 def executed(text: str) -> dict[str, np.ndarray]:
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    # a script may silence NumPy for itself, and not for the tests after it
+    with contextlib.redirect_stdout(out), np.errstate():
         exec(compile(text, "script.py", "exec"), {"__name__": "__main__"})
     return printed(out.getvalue())
 
@@ -335,6 +338,76 @@ def test_a_step_that_is_lost_is_taken_back(language):
     with np.errstate(invalid="ignore"):
         found = executed(text[:a] + given + text[b:])
     np.testing.assert_array_equal(next(iter(found.values())), experiment.run(dataset).runs[0].final)
+
+
+# surfaces, and rules that a person typed
+
+
+FORMULAS = [
+    "exp(-x^2) + y^2 / (1 + x^2)",
+    "2^x + x^(y + 3) - log(x) + log2(x) + log10(x + y + 5)",
+    "-(x - 1)^3 * -y^-2 + sqrt(x^2 + 1)",
+    "sin(x) - cos(y) * tan(x/4) + atan(x*y) + asin(x/5) - acos(y/5)",
+    "sinh(x/2) + cosh(y/2) + tanh(x*y) + abs(x - 3) + sign(y) * y",
+    "max(x, 2) + min(x*y, y^2) + max(min(x, y), 0.5*y) + pi*x^2 + e*y^2",
+    "x^2 + 1",
+]
+
+
+@pytest.mark.parametrize("language", DESCENTS)
+@pytest.mark.parametrize("surface", [*SURFACES, *FORMULAS])
+def test_surfaces(surface, language):
+    start = () if surface in SURFACES else ({"start": (0.7, 1.2)},)
+    rate = Constant(SURFACES[surface].learning_rate / 10 if surface in SURFACES else 0.01)
+    variants = (
+        Variant(schedule=rate, **dict(*start)),
+        Variant(sampling=Stochastic(), schedule=rate, rule=SGD(momentum=0.5), **dict(*start)),
+    )
+    for noise in (0.0, 0.3):
+        data = OnSurface(surface, noise=noise, noise_seed=4)
+        assert_same(Experiment(data, variants=variants, budget=Budget(updates=25)), language)
+
+
+@pytest.mark.parametrize("language", DESCENTS)
+def test_surfaces_with_every_other_setting(language):
+    data = OnSurface("x^2 + 3*y^2 + x*y", ((-1, 1), (-1, 2)), noise=0.5)
+    variants = (
+        Variant(sampling=MiniBatch(64), rule=Adam(), start="random", seed=3, schedule=Cosine(0.1)),
+        Variant(schedule=ExactLineSearch(), start=(1.0, -0.5)),
+        Variant(schedule=LineSearch(), start=(1.0, -0.5)),
+        Variant(rule=Lion(), start="random", seed=4),
+    )
+    assert_same(Experiment(data, variants=variants, budget=Budget(updates=6), seeds=3), language)
+    for budget in (Budget(updates=500, gradient_tolerance=0.1), Budget(updates=500, loss_tolerance=1e-3)):
+        assert_same(Experiment(data, variants=variants[:1] + variants[3:], budget=budget), language)
+        assert_same(Experiment(OnSurface("bowl"), variants=variants[1:3], budget=budget), language)
+    away = (Variant(schedule=Constant(3.0)),)
+    assert_same(Experiment(OnSurface("rosenbrock"), variants=away, budget=Budget(updates=500)), language)
+
+
+def test_scikit_learn_has_no_surfaces():
+    with pytest.raises(ValueError, match="a descent on a surface has none"):
+        script(Experiment(OnSurface("bowl")), "scikit-learn")
+
+
+TYPED = [
+    "m = 0.9*m + g\ntheta = theta - lr*m",
+    "v = 0.99*v + 0.01*g^2\ntheta -= lr * g / (sqrt(v) + 1e-8)",
+    "theta = theta - lr*(g + old)/2\nold = g",
+    "lambda = 0.5*lambda + g\nnp = lambda\nimport = max(np, -1)\ntheta -= lr*import / t^0.5",
+    "g = sign(g)\nlr = lr / t\ntheta -= lr*g",
+    "class = 0.25\ntheta_now = theta\ntheta = theta_now - lr*class*g",
+]
+
+
+@pytest.mark.parametrize("language", DESCENTS)
+@pytest.mark.parametrize("text", TYPED)
+def test_typed_rules(text, language):
+    variants = (
+        Variant(rule=TypedRule(text=text), schedule=Constant(0.05)),
+        Variant(rule=TypedRule(text=TYPED[0]), sampling=MiniBatch(7), schedule=Cosine(0.05)),
+    )
+    assert_same(Experiment(SMALL, variants=variants, budget=Budget(updates=20)), language)
 
 
 # scikit-learn

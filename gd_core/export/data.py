@@ -9,6 +9,7 @@ import numpy as np
 from gd_core.checks import require
 from gd_core.datasets import generators
 from gd_core.experiment import Bundled, Generated, Uploaded
+from gd_core.export import surface_scripts
 from gd_core.export.pieces import Plan, block, listed, public_name, quoted, source_of
 from gd_core.regression import Regression
 
@@ -208,6 +209,8 @@ def start_lines(plan: Plan) -> str:
 
 def start_of(plan: Plan, index: int) -> str:
     """An expression for a variant's first theta; where several seeds are run it may use `seed`."""
+    if plan.is_surface:
+        return surface_scripts.start_of(plan, index)
     problem, variant = plan.problem, plan.variants[index]
     n = problem.n_params
     seed = "seed" if plan.experiment.seeds > 1 else str(variant.seed)
@@ -230,6 +233,8 @@ def batches_lines(plan: Plan) -> str:
     samplings = [variant.sampling for variant in plan.variants if not variant.sampling.full]
     if not samplings:
         return ""
+    if plan.is_surface and not plan.surface.noise:
+        return ""
     orders = {_order(sampling) for sampling in samplings}
     drops = {getattr(sampling, "drop_last", False) for sampling in samplings}
     known = {
@@ -242,7 +247,7 @@ def batches_lines(plan: Plan) -> str:
     lines = [
         f"def batches({arguments}):",
         f'    """The rows of one update after another, {told}, `size` at a time."""',
-        "    m = len(y)",
+        f"    m = len({'noise' if plan.is_surface else 'y'})",
     ]
     if orders != {"as they are"}:
         lines.append("    rng = np.random.default_rng(seed)")
@@ -269,11 +274,13 @@ def _order(sampling: object) -> str:
 def batches_of(plan: Plan, index: int) -> str:
     """An expression for a variant's batches."""
     variant = plan.variants[index]
+    if plan.is_surface and (variant.sampling.full or not plan.surface.noise):
+        return "itertools.repeat(None)"
     if variant.sampling.full:
         return "itertools.repeat(slice(None))"
     samplings = [v.sampling for v in plan.variants if not v.sampling.full]
     seed = "seed" if plan.experiment.seeds > 1 else str(variant.seed)
-    arguments = [f"size={variant.sampling.rows_per_update(plan.problem.n_samples)}", f"seed={seed}"]
+    arguments = [f"size={variant.sampling.rows_per_update(plan.on.n_samples)}", f"seed={seed}"]
     if len({_order(sampling) for sampling in samplings}) > 1:
         arguments.append(f"order={quoted(_order(variant.sampling))}")
     if len({getattr(sampling, "drop_last", False) for sampling in samplings}) > 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 from gd_core.checks import require
 from gd_core.descent import Variant
+from gd_core.export import surface_scripts
 from gd_core.export.data import (
     batches_lines,
     batches_of,
@@ -14,6 +16,7 @@ from gd_core.export.data import (
     start_lines,
     start_of,
 )
+from gd_core.export.formulas import code, safe_names
 from gd_core.export.pieces import Plan, assembled, block, listed, number, public_name, quoted, source_of
 from gd_core.regression import Regression
 from gd_core.rules import SGD, Rule
@@ -28,6 +31,7 @@ from gd_core.schedules import (
     StepDecay,
     WarmupCosine,
 )
+from gd_core.typed_rules import TypedRule
 
 # rates of a schedule that has no formula here are written out, and that ends somewhere
 MOST_RATES = 5000
@@ -35,18 +39,9 @@ MOST_RATES = 5000
 
 def numpy_script(plan: Plan) -> str:
     """The program: it prints each variant's final parameters, equal to the engine's but for rounding."""
-    problem = plan.problem
-    header = (
-        "# Gradient descent in NumPy: the loop, the gradient and the update written out.\n"
-        f"# {len(plan.variants)} variant{'s' * (len(plan.variants) > 1)}; "
-        f"the loss is {problem.loss_title}, the budget {plan.experiment.budget.amount:,} {plan.experiment.budget.unit}."
-    )
+    header = f"# Gradient descent in NumPy: the loop, the gradient and the update written out.\n# {plan.title}"
     blocks = [
-        "# The data\n\n" + data_lines(plan),
-        preparation_lines(plan) + f"\nnames = {plan.names()}",
-        start_lines(plan),
-        gradient_lines(problem),
-        loss_lines(problem) if _needs_loss(plan) else "",
+        *(_surface_blocks(plan) if plan.is_surface else _data_blocks(plan)),
         *search_lines(plan),
         batches_lines(plan),
         *step_lines(plan.variants),
@@ -55,6 +50,27 @@ def numpy_script(plan: Plan) -> str:
         *(_variant(plan, i) for i in range(len(plan.variants))),
     ]
     return assembled(header, blocks, ["import numpy as np"])
+
+
+def _data_blocks(plan: Plan) -> list[str]:
+    return [
+        "# The data\n\n" + data_lines(plan),
+        preparation_lines(plan) + f"\nnames = {plan.names()}",
+        start_lines(plan),
+        gradient_lines(plan.problem),
+        loss_lines(plan.problem) if _needs_loss(plan) else "",
+    ]
+
+
+def _surface_blocks(plan: Plan) -> list[str]:
+    loss = "def loss(theta):\n    return value(theta)" if _needs_loss(plan) else ""
+    return [
+        surface_scripts.value_lines(plan.surface, "np"),
+        surface_scripts.noise_lines(plan.surface),
+        surface_scripts.gradient_lines(plan.surface),
+        loss,
+        f"names = {plan.names()}",
+    ]
 
 
 # the model
@@ -227,7 +243,21 @@ def search_lines(plan: Plan) -> list[str]:
                 return None  # no decrease is left to be found
             ''')
         )
-    if "ExactLineSearch" in plan.searches:
+    if "ExactLineSearch" in plan.searches and plan.is_surface:
+        quadratic = plan.surface.quadratic
+        require(quadratic is not None, "ExactLineSearch needs a quadratic surface")
+        assert quadratic is not None
+        texts.append(
+            "\n".join(
+                [
+                    "def exact_line_search(g):",
+                    '    """The minimiser along the gradient of a quadratic surface: g\'g / g\'Hg."""',
+                    f"    bend = g @ np.array({quadratic.hessian.tolist()!r}) @ g",
+                    "    return g @ g / bend if bend > 0 else None",
+                ]
+            )
+        )
+    elif "ExactLineSearch" in plan.searches:
         curvature = plan.problem.loss_function.curvature
         factor = "" if curvature == 1.0 else f"{curvature!r} * "
         bend = f"{factor}np.mean((Z @ g) ** 2)"
@@ -275,9 +305,29 @@ def step_of(rule: Rule) -> tuple[str, str, list[float]]:
         if rule.momentum:
             return "momentum_step", MOMENTUM.strip("\n"), [rule.momentum, rule.dampening]
         return "plain_step", PLAIN.strip("\n"), []
+    if isinstance(rule, TypedRule):
+        name = f"typed_{hashlib.sha256(rule.text.encode()).hexdigest()[:4]}_step"
+        return name, typed_step(rule, name), []
     step: Callable[..., None] = type(rule).step
     name = f"{public_name(step)}_step"
     return name, source_of(step, name), rule.hyper().tolist()[:-1]
+
+
+def typed_step(rule: TypedRule, name: str) -> str:
+    """The step of a rule that a person typed, line by line, for all parameters at once."""
+    taken = {"np", "math", "itertools", "state", "hyper", "gradient", "update", "rate", "torch", "nn"}
+    names = safe_names(list(rule.names), taken)
+    lines = [
+        f"def {name}(theta, gradient, state, hyper, update, rate):",
+        '    """A typed rule."""',
+        f"    {names['g']}, {names['lr']}, {names['t']}, {names['theta']}_now = gradient, rate, update, theta",
+    ]
+    kept = {original: chosen for original, chosen in names.items() if original not in ("theta", "g", "lr", "t")}
+    names["theta"] += "_now"
+    lines += [f"    {chosen} = state[{i}].copy()" for i, chosen in enumerate(kept.values())]
+    lines += [f"    {names[target]} = {code(tree, 'np', names)}" for target, tree in rule.lines]
+    lines += [f"    state[{i}] = {chosen}" for i, chosen in enumerate(kept.values())]
+    return "\n".join([*lines, f"    theta[:] = {names['theta']}"])
 
 
 def step_lines(variants: Sequence[Variant]) -> list[str]:
@@ -317,7 +367,7 @@ def _loop(plan: Plan) -> str:
         lines.append("    last_loss = loss(theta)")
     lines += [
         "    for update, rows in zip(range(1, updates + 1), batches):",
-        "        g = gradient(theta, Z[rows], y[rows])",
+        f"        g = {'gradient(theta, rows)' if plan.is_surface else 'gradient(theta, Z[rows], y[rows])'}",
     ]
     if budget.gradient_tolerance > 0 and batch:
         test = f"np.linalg.norm(g) <= {number(budget.gradient_tolerance)}"
@@ -334,13 +384,14 @@ def _loop(plan: Plan) -> str:
     else:
         lines += ["        previous = theta.copy()", f"        step(theta, g, state, hyper, update, {rate})"]
     lines += [
-        "        if not np.isfinite(theta).all():",
+        f"        if not {'np.isfinite(value(theta))' if plan.is_surface else 'np.isfinite(theta).all()'}:",
         "            return previous  # diverged",
         f"        if np.abs(theta - start).max() > {number(budget.divergence)}:",
         "            return theta  # diverged",
     ]
     if budget.gradient_tolerance > 0 and drawn:
-        test = f"np.linalg.norm(gradient(theta, Z, y)) <= {number(budget.gradient_tolerance)}"
+        exact = "gradient(theta, None)" if plan.is_surface else "gradient(theta, Z, y)"
+        test = f"np.linalg.norm({exact}) <= {number(budget.gradient_tolerance)}"
         guard = "per_epoch > 1 and " if batch else ""
         lines += [f"        if {guard}update % per_epoch == 0 and {test}:", "            return theta  # converged"]
     if budget.loss_tolerance > 0:

@@ -12,13 +12,16 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gd_core.comparison import distinct_labels
 from gd_core.datasets import Dataset
 from gd_core.descent import Variant
 from gd_core.experiment import Experiment
 from gd_core.regression import Regression
+
+if TYPE_CHECKING:
+    from gd_core.surfaces import Surface
 
 # what a line of a script holds, comments and names included, where it can be broken
 WIDTH = 100
@@ -31,8 +34,34 @@ class Plan:
     """An experiment laid out on its data: what a script needs to know to write a variant down."""
 
     experiment: Experiment
-    problem: Regression
+    on: Regression | Surface
     labels: tuple[str, ...]
+
+    @property
+    def problem(self) -> Regression:
+        """The regression; only where the experiment is on data."""
+        assert isinstance(self.on, Regression)
+        return self.on
+
+    @property
+    def surface(self) -> Surface:
+        """The surface; only where the experiment is on one."""
+        assert not isinstance(self.on, Regression)
+        return self.on
+
+    @property
+    def is_surface(self) -> bool:
+        return not isinstance(self.on, Regression)
+
+    @property
+    def title(self) -> str:
+        """What the experiment is, in a line."""
+        budget, many = self.experiment.budget, len(self.variants)
+        return (
+            f"{many} variant{'s' * (many > 1)}; the {'height' if self.is_surface else 'loss'} is "
+            f"{'that of a surface' if self.is_surface else self.problem.loss_title}, "
+            f"the budget {budget.amount:,} {budget.unit}."
+        )
 
     @property
     def dataset(self) -> Dataset:
@@ -44,11 +73,11 @@ class Plan:
 
     def total(self, variant: Variant) -> int:
         """The updates that the budget allows."""
-        return self.experiment.budget.updates_for(variant.sampling, self.problem.n_samples)
+        return self.experiment.budget.updates_for(variant.sampling, self.on.n_samples)
 
     def per_epoch(self, variant: Variant) -> int:
         """The updates of one epoch."""
-        return variant.sampling.updates_per_epoch(self.problem.n_samples)
+        return variant.sampling.updates_per_epoch(self.on.n_samples)
 
     @property
     def searches(self) -> set[str]:
@@ -58,18 +87,16 @@ class Plan:
 
     def names(self) -> str:
         """Python code for the parameters' names."""
-        names = self.problem.parameter_names
+        names = self.on.parameter_names
         if len(names) > MOST_NAMES:
             return f'[f"theta[{{j}}]" for j in range({len(names)})]'
         return listed(names)
 
 
 def plan(experiment: Experiment, dataset: Dataset | None) -> Plan:
-    """The experiment on its data. Raises ValueError for a surface, and for an uploaded file without its data set."""
-    problem = experiment.problem(dataset)
-    if not isinstance(problem, Regression):
-        raise ValueError("a script is about data: a descent on a surface has none")
-    return Plan(experiment=experiment, problem=problem, labels=distinct_labels(experiment.variants))
+    """The experiment on its data or its surface. Raises ValueError for an uploaded file without its data set."""
+    on: Any = experiment.problem(dataset)
+    return Plan(experiment=experiment, on=on, labels=distinct_labels(experiment.variants))
 
 
 def quoted(text: str) -> str:

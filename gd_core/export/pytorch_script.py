@@ -6,6 +6,7 @@ import dataclasses
 
 from gd_core.checks import require
 from gd_core.descent import Variant
+from gd_core.export import surface_scripts
 from gd_core.export.data import (
     batches_lines,
     batches_of,
@@ -40,6 +41,7 @@ from gd_core.schedules import (
     Schedule,
     StepDecay,
 )
+from gd_core.typed_rules import TypedRule
 
 # rules that torch.optim has, and under which name with which further arguments; their fields are named as its arguments
 TORCH_RULES: dict[type[Rule], tuple[str, str]] = {
@@ -50,20 +52,10 @@ TORCH_RULES: dict[type[Rule], tuple[str, str]] = {
 
 def pytorch_script(plan: Plan) -> str:
     """The program: it prints each variant's final parameters, equal to the engine's but for rounding."""
-    problem = plan.problem
-    header = (
-        "# Gradient descent in PyTorch, in float64: modules, autograd and torch.optim.\n"
-        f"# {len(plan.variants)} variant{'s' * (len(plan.variants) > 1)}; "
-        f"the loss is {problem.loss_title}, the budget {plan.experiment.budget.amount:,} {plan.experiment.budget.unit}."
-    )
-    tensors = "features, targets = torch.tensor(Z), torch.tensor(y)"
+    header = f"# Gradient descent in PyTorch, in float64: modules, autograd and torch.optim.\n# {plan.title}"
     blocks = [
         "torch.set_default_dtype(torch.float64)",
-        "# The data\n\n" + data_lines(plan),
-        _preparation(plan) + f"\n{tensors}\nnames = {plan.names()}",
-        start_lines(plan),
-        _model_lines(problem),
-        _objective_lines(problem),
+        *(_surface_blocks(plan) if plan.is_surface else _data_blocks(plan)),
         *_search_lines(plan),
         batches_lines(plan),
         *_own_optimizers(plan),
@@ -72,6 +64,26 @@ def pytorch_script(plan: Plan) -> str:
         *(_variant(plan, i) for i in range(len(plan.variants))),
     ]
     return assembled(header, blocks, ["import numpy as np", "import torch", "from torch import nn"])
+
+
+def _data_blocks(plan: Plan) -> list[str]:
+    tensors = "features, targets = torch.tensor(Z), torch.tensor(y)"
+    return [
+        "# The data\n\n" + data_lines(plan),
+        _preparation(plan) + f"\n{tensors}\nnames = {plan.names()}",
+        start_lines(plan),
+        _model_lines(plan.problem),
+        _objective_lines(plan.problem),
+    ]
+
+
+def _surface_blocks(plan: Plan) -> list[str]:
+    return [
+        surface_scripts.value_lines(plan.surface, "torch"),
+        surface_scripts.noise_lines(plan.surface),
+        surface_scripts.torch_model_lines(plan.surface),
+        f"names = {plan.names()}",
+    ]
 
 
 def _preparation(plan: Plan) -> str:
@@ -167,7 +179,7 @@ def _own_optimizers(plan: Plan) -> list[str]:
         if type(rule) in TORCH_RULES:
             continue
         name, step, _ = step_of(rule)
-        own = type(rule).__name__
+        own = _class_name(rule)
         text = block(f'''
             class {own}(torch.optim.Optimizer):
                 """A rule that torch.optim does not have: its step, on all parameters as one array."""
@@ -191,10 +203,19 @@ def _own_optimizers(plan: Plan) -> list[str]:
     return list(texts.values())
 
 
+def _class_name(rule: Rule) -> str:
+    """What the script calls the optimizer of a rule that PyTorch does not have; each typed rule has its own."""
+    return (
+        step_of(rule)[0].removesuffix("_step").title().replace("_", "")
+        if isinstance(rule, TypedRule)
+        else (type(rule).__name__)
+    )
+
+
 def _optimizer(variant: Variant, rate: float) -> str:
     rule = variant.rule
     if type(rule) not in TORCH_RULES:
-        return f"{type(rule).__name__}(model.parameters(), lr={rate!r}, hyper={step_of(rule)[2]!r})"
+        return f"{_class_name(rule)}(model.parameters(), lr={rate!r}, hyper={step_of(rule)[2]!r})"
     name, further = TORCH_RULES[type(rule)]
     # what is not said is the default, which the rules have in common with torch.optim
     said = "".join(
@@ -260,6 +281,8 @@ def _search_lines(plan: Plan) -> list[str]:
                 return (g @ g / bend).item() if bend > 0 else None
             ''')
         )
+    if plan.is_surface:
+        texts = [text.replace("objective(model, features, targets)", "objective(model)") for text in texts]
     return texts
 
 
@@ -286,8 +309,10 @@ def _loop(plan: Plan) -> str:
     lines += [
         "    for update, rows in zip(range(1, updates + 1), batches):",
         "        optimizer.zero_grad()",
-        "        objective(model, features[rows], targets[rows]).backward()",
+        f"        objective({'model' if plan.is_surface else 'model, features[rows], targets[rows]'}).backward()",
     ]
+    if plan.is_surface and plan.surface.noise:
+        lines += ["        if rows is not None:", "            model[0].grad += torch.tensor(noise[rows].mean(axis=0))"]
     norm = "nn.utils.parameters_to_vector([p.grad for p in model.parameters()]).norm()"
     if budget.gradient_tolerance > 0 and batch:
         guard = "per_epoch == 1 and " if drawn else ""
@@ -308,7 +333,7 @@ def _loop(plan: Plan) -> str:
         lines += ["        if scheduler is not None and update % steps_after == 0:", "            scheduler.step()"]
     lines += [
         "        previous, theta = theta, theta_of(model)",
-        "        if not np.isfinite(theta).all():",
+        f"        if not {'objective(model).isfinite()' if plan.is_surface else 'np.isfinite(theta).all()'}:",
         "            return previous  # diverged",
         f"        if np.abs(theta - start).max() > {number(budget.divergence)}:",
         "            return theta  # diverged",
@@ -330,6 +355,8 @@ def _loop(plan: Plan) -> str:
             "                return theta  # converged",
             "            last_loss = this_loss",
         ]
+    if plan.is_surface:
+        lines = [line.replace("objective(model, features, targets)", "objective(model)") for line in lines]
     return "\n".join([*lines, "    return theta"])
 
 

@@ -49,13 +49,10 @@ def obstacle(plan: Plan, variant: Variant) -> str:
 
 def scikit_learn_script(plan: Plan) -> str:
     """The program: the variants that scikit-learn can express, and the exact solution beside the others."""
+    require(not plan.is_surface, "scikit-learn fits models to data, and a descent on a surface has none")
     problem = plan.problem
     reasons = [obstacle(plan, variant) for variant in plan.variants]
-    header = (
-        "# Gradient descent in scikit-learn: SGDRegressor, an epoch at a time.\n"
-        f"# {len(plan.variants)} variant{'s' * (len(plan.variants) > 1)}; "
-        f"the loss is {problem.loss_title}, the budget {plan.experiment.budget.amount:,} {plan.experiment.budget.unit}."
-    )
+    header = f"# Gradient descent in scikit-learn: SGDRegressor, an epoch at a time.\n# {plan.title}"
     expressed = not all(reasons)
     blocks = [
         "# The data\n\n" + data_lines(plan),
