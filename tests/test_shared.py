@@ -126,7 +126,7 @@ def test_guard_lets_rerun_and_stop_pass() -> None:
 
 
 def test_unknown_title_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"title must be one of Start, .* got 'Nowhere'"), frame.open_page("Nowhere"):
+    with pytest.raises(ValueError, match=r"title must be one of Learn, .* got 'Nowhere'"), frame.open_page("Nowhere"):
         pass
 
 

@@ -26,7 +26,7 @@ class Page:
 
 
 PAGES = (
-    Page(path="app.py", title="Start", icon=":material/home:", favicon="📉"),
+    Page(path="app.py", title="Learn", icon=":material/school:", favicon="📉"),
     Page(path="pages/data.py", title="Data", icon=":material/table_chart:", favicon="🗂️"),
     Page(path="pages/compare.py", title="Compare", icon=":material/compare_arrows:", favicon="⚖️"),
     Page(path="pages/code.py", title="Code", icon=":material/code:", favicon="🧾"),
