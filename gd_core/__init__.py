@@ -34,6 +34,7 @@ _HOMES = {
     "models": ("MODELS",),
     "prediction": ("Prediction", "predict"),
     "problem": ("Optimum",),
+    "pseudocode": ("Pseudocode", "pseudocode"),
     "regression": ("SCALINGS", "Regression"),
     "replay": ("Replay", "replay"),
     "rules": (

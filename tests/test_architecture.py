@@ -20,7 +20,7 @@ LAYERS = """
     regression surfaces
     curvature explanation
     descent
-    comparison replay sweep theory landscape basins prediction tuning
+    comparison replay sweep theory landscape basins prediction tuning pseudocode
     experiment export exercises estimator
     figures
     pages/shared
