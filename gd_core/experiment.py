@@ -431,6 +431,11 @@ def _parsed(text: str) -> Any:
         raise ValueError("the description is nested too deeply") from None
 
 
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _from_plain(kind: type, value: Any, where: str) -> Any:
     """An instance of a dataclass from a JSON object."""
     place = where or "an experiment"
@@ -441,7 +446,7 @@ def _from_plain(kind: type, value: Any, where: str) -> Any:
         version = given.pop("version")
         known = type(version) is int and version == VERSION
         require(known, "version must be {}, the only one that is known here, got {}", VERSION, _shown(version))
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = next((name for name in given if name not in fields), None)
     require(unknown is None, "{} has no field {}; it has {}", place, _shown(unknown), ", ".join(fields))
