@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,23 +10,12 @@ import streamlit as st
 
 import gd_core as gd
 from pages.shared import locks, presets, runs, show, state, widgets
-from pages.shared.marks import swatch
+from pages.shared.variant_parts import MOST_VARIANTS, add_copy, choose_rule, choose_schedule, heading
 
-MOST_VARIANTS = state.MOST_VARIANTS
 AGAINST = {"epochs": "epochs", "updates": "updates", "examples": "examples seen", "seconds": "seconds"}
 SAMPLINGS = {"Batch": "batch", "MiniBatch": "mini-batch", "Stochastic": "stochastic"}
 UNITS = {"epochs": "epochs", "updates": "updates", "examples": "examples seen"}
 MOST_UPDATES = 20_000_000
-
-
-def forms_of_rules() -> dict[str, gd.Rule]:
-    """Every rule by its name on the pages, with its defaults; SGD under its three forms."""
-    forms: dict[str, gd.Rule] = {
-        "plain": gd.SGD(),
-        "momentum": gd.SGD(momentum=0.9),
-        "Nesterov": gd.SGD(momentum=0.9, nesterov=True),
-    }
-    return forms | {name: rule() for name, rule in gd.RULES.items() if name != "SGD"}
 
 
 def preset() -> None:
@@ -164,7 +152,7 @@ def _cards(current: gd.Experiment, n_samples: int, limits: Callable[[gd.Variant]
             icon=":material/auto_fix_high:",
             help="Every variant tries the same rates with the whole budget, and keeps the one that ends lowest.",
         )
-        widgets.press("Add a variant", _add, total - 1, key="add", icon=":material/add:", disabled=full)
+        widgets.press("Add a variant", add_copy, total - 1, key="add", icon=":material/add:", disabled=full)
     return replace(current, variants=tuple(made))
 
 
@@ -255,12 +243,12 @@ def _card(
     i: int, old: gd.Variant, n_samples: int, limits: Callable[[gd.Variant], show.Limits], total: int
 ) -> gd.Variant:
     number = f"v{i}"
-    label = _heading(i, old, total)
+    label = heading(i, old, total)
     kind = widgets.segments("Rows an update reads", SAMPLINGS, type(old.sampling).__name__, key=f"{number}-sampling")
     sampling = _sampling(kind, old.sampling, n_samples, number)
-    rule = _rule(old.rule, number)
+    rule = choose_rule(old.rule, number)
     known = limits(replace(old, sampling=sampling, rule=rule, schedule=gd.Constant()))
-    schedule = _schedule(old.schedule, number, known)
+    schedule = choose_schedule(old.schedule, number, known)
     try:
         changed = gd.Variant(
             sampling=sampling, rule=rule, schedule=schedule, start=old.start, seed=old.seed, label=label
@@ -273,26 +261,6 @@ def _card(
             changed = _start_and_seed(changed, number)
     st.caption(widgets.plain(known.sentence))
     return changed
-
-
-def _heading(i: int, old: gd.Variant, total: int) -> str | None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-        st.html(swatch(i), width=48)
-        typed = st.text_input(
-            f"Name of variant {i + 1}",
-            key=state.seeded(f"v{i}-label", old.label or ""),
-            max_chars=60,
-            placeholder=f"variant {i + 1}",
-            label_visibility="collapsed",
-            disabled=locks.disabled(),
-        )
-        full, words = total >= MOST_VARIANTS, "Add a copy of this variant"
-        widgets.press(
-            "", _add, i, key=f"copy-{i}", icon=":material/content_copy:", help=words, quiet=True, disabled=full
-        )
-        last, words = total == 1, "Remove this variant"
-        widgets.press("", _drop, i, key=f"drop-{i}", icon=":material/delete:", help=words, quiet=True, disabled=last)
-    return typed.strip() or None
 
 
 def _sampling(kind: str, old: Any, n_samples: int, number: str) -> Any:
@@ -320,62 +288,6 @@ def _order(kind: str, old: Any, number: str) -> tuple[bool, bool, bool]:
             if kind == "MiniBatch":
                 drop_last = widgets.tick("Leave out a short last batch", drop_last, key=f"{number}-drop-last")
     return shuffle, replacement, drop_last
-
-
-def _rule(old: gd.Rule, number: str) -> gd.Rule:
-    forms = forms_of_rules()
-    now = old.name if isinstance(old, gd.SGD) else type(old).__name__
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = widgets.choice("Rule", list(forms), now, key=f"{number}-rule")
-        rule = old if name == now else forms[name]
-        with widgets.drawer("Settings", ":material/tune:", key=f"rule-{number}") as opened:
-            if opened:
-                # the docstring's first paragraph is the rule's recurrence
-                st.text((type(rule).__doc__ or "").split("\n\n")[0].replace("<-", "\u2190"), wrap=True)
-                skip = {
-                    "plain": ("momentum", "dampening", "nesterov"),
-                    "momentum": ("nesterov",),
-                    "Nesterov": ("nesterov", "dampening"),
-                }.get(name, ())
-                rule = widgets.settings_of(rule, key=f"{number}-{name}", skip=skip)
-    return rule
-
-
-def _schedule(old: Any, number: str, known: show.Limits) -> Any:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = {name: _spaced(name) for name in gd.SCHEDULES}
-        name = widgets.choice("Schedule", words, type(old).__name__, key=f"{number}-schedule")
-        kind = gd.SCHEDULES[name]
-        schedule = old if type(old) is kind else kind()
-        names = [field.name for field in dataclasses.fields(schedule)]
-        if isinstance(getattr(old, "learning_rate", None), float) and "learning_rate" in names:
-            schedule = _with_rate(schedule, old.learning_rate)
-        shape = st.container(width="content")
-    if "learning_rate" in names:
-        # before the shape, whose limits may depend on the rate
-        rate = widgets.learning_rate(
-            "Learning rate", schedule.learning_rate, key=f"{number}-rate", largest=known.largest, best=known.best
-        )
-        schedule = _with_rate(schedule, rate)
-    else:
-        st.caption("This schedule finds every rate by itself.")
-    if names not in ([], ["learning_rate"]):
-        with shape, widgets.drawer("Shape", ":material/trending_down:", key=f"schedule-{number}") as opened:
-            if opened:
-                schedule = widgets.settings_of(schedule, key=f"{number}-{name}", skip=("learning_rate",))
-    return schedule
-
-
-def _with_rate(schedule: Any, rate: float) -> Any:
-    try:
-        return replace(schedule, learning_rate=rate)
-    except ValueError as problem:
-        st.warning(widgets.plain(str(problem)))
-        return schedule
-
-
-def _spaced(name: str) -> str:
-    return "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(name))
 
 
 def _start_and_seed(variant: gd.Variant, number: str) -> gd.Variant:
@@ -416,16 +328,3 @@ def _tune() -> None:
         f"Tuned: every variant tried the same {count} learning rates with the whole budget of {budget.amount:,} "
         f"{UNITS[budget.unit]}, and kept the one that ended lowest. Chosen: {rates}."
     )
-
-
-def _add(i: int) -> None:
-    current = state.experiment()
-    copied = current.variants[i]
-    label = f"{copied.label} copy"[:60] if copied.label else None
-    added = replace(copied, label=label)
-    state.change(variants=(*current.variants[: i + 1], added, *current.variants[i + 1 :]))
-
-
-def _drop(i: int) -> None:
-    current = state.experiment()
-    state.change(variants=(*current.variants[:i], *current.variants[i + 1 :]))

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import streamlit as st
 
+import gd_core as gd
 from pages.shared import locks, state
 from pages.shared.guard import guard
 
@@ -267,3 +268,29 @@ def plain(text: str) -> str:
     for start in ("://", "www.", "@"):
         text = text.replace(start, f"{start[0]}\u200b{start[1:]}")
     return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:&" else c for c in text.replace("\n", " "))
+
+
+def typed_rule(old: gd.TypedRule, *, key: str) -> gd.TypedRule:
+    """An update rule as text; what is wrong with it is said in place, and the old one stays."""
+    typed = st.text_area(
+        "Your rule, a line for each step",
+        key=state.seeded(key, old.text),
+        height=120,
+        max_chars=1000,
+        disabled=locks.disabled(),
+        help="For every parameter by itself: theta is the parameter, g its gradient, lr the learning rate and t the "
+        "number of the update. Any other name keeps its value from update to update, and is 0 at first.",
+    )
+    try:
+        return gd.TypedRule.from_text(typed)
+    except gd.ExpressionError as problem:
+        refusal(problem)
+        return old
+
+
+def refusal(problem: gd.ExpressionError) -> None:
+    """What is wrong with a formula or a rule, and where in its text."""
+    with st.container(gap="small"):
+        st.error(plain(str(problem)))
+        if problem.text:
+            st.code(problem.marked, language=None)
