@@ -16,25 +16,25 @@ with frame.open_page("Code") as page:
     left, right = st.columns([3, 2], gap="large")
     with right:
         numbers = snippets.numbers()
-    if numbers is not None:
-        with left:
-            snippets.textbook_code(numbers)
-        with right:
-            snippets.textbook_result(numbers)
+    with left:
+        snippets.textbook_code(numbers)
+    with right:
+        snippets.textbook_result(numbers)
 
-        st.header("The same model in PyTorch", anchor="pytorch")
-        left, right = st.columns([3, 2], gap="large")
-        with right:
-            st.subheader("The trap between the two", anchor="trap")
-            snippets.explain_trap()
-            settings = snippets.settings()
-            snippets.trap(numbers, settings)
-        with left:
-            snippets.pytorch_code(numbers, settings)
+    st.header("The same model in PyTorch", anchor="pytorch")
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        settings = snippets.settings()
+        snippets.both(numbers, settings)
+    with left:
+        snippets.pytorch_code(numbers, settings)
+        st.subheader("The trap between the two", anchor="trap")
+        snippets.explain_trap()
 
     st.header("Your experiment as a program", anchor="programs")
     experiment = state.experiment()
-    data = runs.dataset_or_sentence(experiment)
+    data = runs.dataset_or_sentence(experiment) if snippets.needs_data(experiment) else None
     if data is not None:
         page.data_in_use(show.data_line(experiment, data))
-        snippets.scripts(experiment, data)
+    if data is not None or not snippets.needs_data(experiment):
+        snippets.programs(experiment, data)

@@ -33,13 +33,10 @@ class MarkedScript:
         return tuple(i for i, owners in enumerate(self.lines, start=1) if variant in owners)
 
 
-def marked_scripts(experiment: Experiment, dataset: Dataset | None = None) -> dict[str, MarkedScript]:
-    """The experiment's program in every language, its lines marked. Raises ValueError as `script` does."""
-    laid_out = plan(experiment, dataset)
-    return {language: _marked(laid_out, language) for language in LANGUAGES}
-
-
-def _marked(whole: Plan, language: str) -> MarkedScript:
+def marked_script(experiment: Experiment, language: str, dataset: Dataset | None = None) -> MarkedScript:
+    """The experiment's program in a language, its lines marked. Raises ValueError as `script` does."""
+    require(language in LANGUAGES, "language must be one of {}, got {!r}", ", ".join(LANGUAGES), language)
+    whole = plan(experiment, dataset)
     text = LANGUAGES[language](whole)
     shared, blocks = _parts(text)
     require(len(blocks) == len(whole.variants), "a program has one part for each variant")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from gd_core.export.snippets import EXAMPLE, Numbers, Settings
 from gd_core.figures import style
 from gd_core.figures import text as words
 from gd_core.figures.text import number
-from pages.shared import chart, locks, marks, runs, state, widgets
+from pages.shared import chart, locks, marks, state, widgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +47,14 @@ class _Typed:
 # the numbers
 
 
-def numbers() -> Numbers | None:
-    """Boxes for the numbers that the textbook's function takes; None, and a sentence in place, where they are none."""
+def numbers() -> Numbers:
+    """Boxes for the numbers that the textbook's function takes; where they are none, a sentence, and those before."""
     typed: _Typed = st.session_state.get(_TYPED, _Typed())
     left, right = st.columns([3, 2])
     with left:
         X = _box("X, one row a line", typed.X, key="code-X", help=_HOW)
     with right:
-        y = _box("y, one number for each row", typed.y, key="code-y", help=_HOW)
+        y = _box("y, one a row", typed.y, key="code-y", help=_HOW)
     rate = widgets.learning_rate("learning_rate", typed.learning_rate, key="code-rate")
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -64,12 +64,17 @@ def numbers() -> Numbers | None:
     now = _Typed(X=X, y=y, learning_rate=rate, num_iterations=iterations)
     st.session_state[_TYPED] = now
     with right:
-        widgets.press("Back to the example", _forget, key="code-back", icon=":material/undo:", disabled=now == _Typed())
-    return runs.or_sentence(
-        lambda: Numbers(
+        widgets.press("Reset", _forget, key="code-back", icon=":material/undo:", disabled=now == _Typed())
+    try:
+        found = Numbers(
             X=snippets.matrix_from(X), y=snippets.vector_from(y), learning_rate=rate, num_iterations=iterations
         )
-    )
+    except ValueError as problem:
+        st.error(widgets.plain(f"{problem}. What is shown is still about the numbers before."))
+        before: Numbers = st.session_state.get(f"{_TYPED}-numbers", EXAMPLE)
+        found = replace(before, learning_rate=rate, num_iterations=iterations)
+    st.session_state[f"{_TYPED}-numbers"] = found
+    return found
 
 
 _HOW = (
@@ -108,7 +113,9 @@ class _Textbook:
 def _textbook(key: str, _numbers: Numbers) -> _Textbook:
     run = snippets.textbook_run(_numbers)
     X = np.array(_numbers.X)
-    drawn = figures.loss_curves([run], labels=[PAIR[0]], against="updates")
+    # an exact fit's loss is zero but for rounding, which would take the whole of a logarithmic axis
+    level = _exact(run).value > 1e-12 * run.loss[0]
+    drawn = figures.loss_curves([run], labels=[PAIR[0]], against="updates", optimum=None if level else False)
     return _Textbook(
         theta=snippets.textbook_theta(_numbers),
         run=run,
@@ -211,7 +218,7 @@ def explain_trap() -> None:
 - **`nn.Linear` adds a bias**, one parameter more, which the textbook's function does not have: it would need a column
   of ones in $X$."""
     )
-    st.write("Switch both differences off, and the two take the same path.")
+    st.write("Undo the first and the last with the switches, and the two take the same path.")
 
 
 def settings() -> Settings:
@@ -253,7 +260,7 @@ def _pair(key: str, _numbers: Numbers, _chosen: Settings) -> _Pair:
     return _Pair(runs=alike, apart=snippets.weights_apart(textbook, pytorch), figure=chart.to_wire(drawn))
 
 
-def trap(typed: Numbers, chosen: Settings) -> None:
+def both(typed: Numbers, chosen: Settings) -> None:
     """Both descents in one figure, and the difference of their weights as a number."""
     pair = _pair(repr((typed, chosen)), typed, chosen)
     final, most = pair.apart
@@ -262,7 +269,7 @@ def trap(typed: Numbers, chosen: Settings) -> None:
     right.metric("Weights apart at most", _number(most))
     if most == 0:
         st.success(
-            "The two descents coincide: the same weights after every update, to the last bit.",
+            "The two descents coincide: the same weights at every recorded update, to the last bit.",
             icon=":material/check:",
         )
     else:
@@ -276,7 +283,7 @@ def trap(typed: Numbers, chosen: Settings) -> None:
         summary=words.describe_loss(pair.runs, PAIR)
         + f" Their weights end {_number(final)} apart, and are {_number(most)} apart at most.",
         height=340,
-        table=lambda: _both(pair.runs),
+        table=lambda: _records(pair.runs),
     )
     st.caption("Both curves show half squared error, whatever loss a descent follows, so that they can be compared.")
 
@@ -292,7 +299,7 @@ def _apart_sentence(chosen: Settings) -> str:
     return f"Not the same descent: {', and '.join(reasons)}."
 
 
-def _both(together: tuple[gd.Run, gd.Run]) -> pd.DataFrame:
+def _records(together: tuple[gd.Run, gd.Run]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.concat(
@@ -303,33 +310,47 @@ def _both(together: tuple[gd.Run, gd.Run]) -> pd.DataFrame:
 # the experiment in hand as programs
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _scripts(key: str, fingerprint: str, _experiment: gd.Experiment, _data: gd.Dataset) -> dict[str, MarkedScript]:
-    return differences.marked_scripts(_experiment, _data)
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _program(
+    key: str, fingerprint: str, language: str, _experiment: gd.Experiment, _data: gd.Dataset | None
+) -> MarkedScript | str:
+    """The program, or the sentence that says why there is none."""
+    try:
+        return differences.marked_script(_experiment, language, _data)
+    except ValueError as problem:
+        return str(problem)
 
 
-def scripts(experiment: gd.Experiment, data: gd.Dataset) -> None:
+def needs_data(experiment: gd.Experiment) -> bool:
+    """Whether a program needs a data set to be about: a descent on a surface does not."""
+    return not isinstance(experiment.data, gd.OnSurface)
+
+
+def programs(experiment: gd.Experiment, data: gd.Dataset | None) -> None:
     """The experiment's program in each language, the lines of single variants marked, each to be downloaded."""
-    found = runs.or_sentence(lambda: _scripts(experiment.key, data.fingerprint, experiment, data))
-    if found is None:
-        return
+    fingerprint = "" if data is None else data.fingerprint
+    found = {name: _program(experiment.key, fingerprint, name, experiment, data) for name in TITLES}
     labels = distinct_labels(experiment.variants)
     _legend(labels)
     view = widgets.segments("Show", VIEWS, st.session_state.get(f"{_TYPED}-view", "all"), key="code-view")
     st.session_state[f"{_TYPED}-view"] = view
     shown = list(TITLES) if view == "all" else [view]
-    st.html(f"<style>{_MARKING}{''.join(_marking(name, found[name]) for name in shown)}</style>")
+    styles = [_marking(name, program) for name in shown if isinstance(program := found[name], MarkedScript)]
+    st.html(f"<style>{_MARKING}{''.join(styles)}</style>")
     columns = st.columns(len(shown))
     for column, language in zip(columns, shown, strict=True):
         with column:
-            _script(language, found[language], labels)
+            _show(language, found[language], labels)
 
 
 def _legend(labels: Sequence[str]) -> None:
     if len(labels) < 2:
         st.caption("With a second variant on Compare, the lines in which the variants differ are marked here.")
         return
-    st.caption("A line with a bar is there for the variants whose numbers it bears; a line without is there for all.")
+    st.caption(
+        "A line with a bar is there, or reads as it does, for the variants whose numbers it bears; "
+        "a line without is there for all."
+    )
     with st.container(horizontal=True, gap="medium", key="gd-code-legend"):
         for i, label in enumerate(labels):
             with st.container(horizontal=True, gap="small", width="content", vertical_alignment="center"):
@@ -337,8 +358,11 @@ def _legend(labels: Sequence[str]) -> None:
                 st.text(f"{i + 1}  {style.shorten(label)}", width="content")
 
 
-def _script(language: str, found: MarkedScript, labels: Sequence[str]) -> None:
+def _show(language: str, found: MarkedScript | str, labels: Sequence[str]) -> None:
     st.subheader(TITLES[language], anchor=False)
+    if isinstance(found, str):
+        st.info(widgets.plain(f"This experiment has no program in {TITLES[language]}: {found}"))
+        return
     with st.container(key=f"gd-code-{language}"):
         # wrapped lines are what gives every line an element of its own, which the marks need; they do not wrap
         st.code(found.text, language="python", wrap_lines=True, height=620)
