@@ -11,10 +11,16 @@ from gd_core.figures.curves import gradient_norms, learning_rates, loss_curves
 from gd_core.figures.data import correlations, eigenvalues, fit, scatter
 from gd_core.figures.export import to_html
 from gd_core.figures.landscape import Arrow, contour_paths, surface_paths, surface_scenes
+from gd_core.figures.motion import Motion, OnContour, OnCurve, OnFit, OnSurface, synchronised
 from gd_core.figures.style import escape, look, note_of, shorten
 
 __all__ = [
     "Arrow",
+    "Motion",
+    "OnContour",
+    "OnCurve",
+    "OnFit",
+    "OnSurface",
     "contour_paths",
     "correlations",
     "eigenvalues",
@@ -29,6 +35,7 @@ __all__ = [
     "shorten",
     "surface_paths",
     "surface_scenes",
+    "synchronised",
     "text",
     "to_html",
 ]

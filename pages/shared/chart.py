@@ -6,6 +6,7 @@ browser's side (``chart_view/chart.js``) owns plotly.js and updates its figures 
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import math
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from gd_core.figures.motion import Motion
+
 _FOLDER = Path(__file__).parent / "chart_view"
 
 # Every changed chart is sent together with its component's JavaScript. This one line fetches the real file, which the
@@ -36,6 +39,10 @@ _LOADER = """export default async (view) =>
 _component = st.components.v2.component(
     "gd_chart", css=(_FOLDER / "chart.css").read_text("utf-8"), js=_LOADER, isolate_styles=False
 )
+
+
+# The browser's files, each after those that it imports.
+_SCRIPTS = ("loading.js", "readout.js", "motion.js", "moving.js", "player.js", "chart.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,16 @@ class Click:
     customdata: Any
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Where a person has left the clock: its tick, how much of the unit that is, and each run's update count there."""
+
+    tick: int
+    amount: float
+    unit: str
+    updates: tuple[int, ...]
+
+
 def show(
     figure: go.Figure | str | Sequence[go.Figure | str],
     *,
@@ -61,6 +78,8 @@ def show(
     cameras: Literal["apart", "together"] = "apart",
     on_click: Callable[[Click], None] | Literal["ignore", "rerun"] = "ignore",
     table: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+    motion: Motion | str | None = None,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Click | None:
     """Show one figure, or several in a grid of up to ``columns`` columns; return the click that caused this rerun.
 
@@ -75,12 +94,20 @@ def show(
     figure whose axes mean something else now sets another. The colours of text, grid and background come from the
     page's theme unless the figure states them itself; a template that styles traces is left out, as Plotly's own do.
 
-    Raises ValueError if there are several summaries, but not one a figure.
+    With a ``motion`` (or the text that `motion_to_wire` made of it) a player below moves the figures together, and a
+    readout says where every run stands. Its clock stays at the same share of the whole when a setting changes, playing
+    or not. ``on_step`` is called, before a rerun, when a person has left the clock at a step for a moment.
+
+    Raises ValueError if there are several summaries, but not one a figure, or a motion with another number of views.
     """
     figures = [figure] if isinstance(figure, str) or not isinstance(figure, Sequence) else list(figure)
     summaries = [summary] * len(figures) if isinstance(summary, str) else list(summary)
     if len(summaries) != len(figures):
         raise ValueError(f"summary must be one text or one a figure ({len(figures)}), got {len(summaries)}")
+    if motion is not None and not isinstance(motion, str):
+        if len(motion.views) != len(figures):
+            raise ValueError(f"motion must have one view a figure ({len(figures)}), got {len(motion.views)}")
+        motion = motion_to_wire(motion)
     data = {
         **serve_files(),
         "key": key,
@@ -90,19 +117,21 @@ def show(
         "columns": min(columns, len(figures)),
         "together": cameras == "together",
         "clicks": on_click != "ignore",
+        **({} if motion is None else {"motion": motion, "steps": on_step is not None}),
     }
-    event = None
-    if on_click == "ignore":
-        _component(data=data, key=key)
-    else:
-        result = _component(data=data, key=key, on_click_change=_callback(key, on_click))
-        event = _click(result.click)
+    callbacks = {}
+    if on_click != "ignore":
+        callbacks["on_click_change"] = _callback(key, "click", _click, on_click)
+    if motion is not None and on_step is not None:
+        callbacks["on_step_change"] = _callback(key, "step", _step, on_step)
+    result = _component(data=data, key=key, **callbacks)
+    event = None if on_click == "ignore" else _click(result.click)
     _words_and_numbers(key, list(dict.fromkeys(summaries)), table)
     return event
 
 
 def serve_files() -> dict[str, str]:
-    """Have the server hold the view's script and plotly.js for this session, and return their addresses.
+    """Have the server hold the view's scripts and plotly.js for this session, and return their addresses.
 
     plotly.js (4.8 MB) comes from the installed plotly package. It goes through Streamlit's media files, compressed
     once: a ``static`` folder would need a copy of it in the repository, and both that folder and a component's asset
@@ -113,8 +142,15 @@ def serve_files() -> dict[str, str]:
     if not runtime.exists():
         return {"view": "", "plotly": ""}
     files = runtime.get_instance().media_file_mgr
+    addresses: dict[str, str] = {}
+    for name in _SCRIPTS:
+        script = (_FOLDER / name).read_text("utf-8")
+        for other, address in addresses.items():
+            # all media files lie in one folder, under names that are hashes of their contents
+            script = script.replace(f'"./{other}"', f'"./{address.rpartition("/")[2]}"')
+        addresses[name] = files.add(script.encode(), "text/javascript", f"gd-{name}")
     return {
-        "view": files.add((_FOLDER / "chart.js").read_bytes(), "text/javascript", "gd-view"),
+        "view": addresses[_SCRIPTS[-1]],
         "plotly": files.add(_plotly_compressed(), "application/gzip", "gd-plotly"),
     }
 
@@ -141,6 +177,20 @@ def to_wire(figure: go.Figure) -> str:
     return json.dumps(parts, separators=(",", ":"), allow_nan=False)
 
 
+def motion_to_wire(motion: Motion) -> str:
+    """The motion as strict JSON for the browser, its arrays packed as Plotly packs a figure's."""
+    return json.dumps(_packed(motion.content), separators=(",", ":"), allow_nan=False)
+
+
+def _packed(node: Any) -> Any:
+    if isinstance(node, np.ndarray):
+        little = np.ascontiguousarray(node, dtype=node.dtype.newbyteorder("<"))
+        return {"dtype": little.dtype.str[1:], "bdata": base64.b64encode(little.tobytes()).decode()}
+    if isinstance(node, Mapping):
+        return {name: _packed(value) for name, value in node.items()}
+    return [_packed(value) for value in node] if isinstance(node, list | tuple) else _plain(node)
+
+
 def _plain(node: Any) -> Any:
     """The node as strict JSON can say it; Plotly has packed its arrays already, in the precision that they have."""
     if isinstance(node, str) or node is None or isinstance(node, bool | int):
@@ -156,14 +206,27 @@ def _plain(node: Any) -> Any:
     return str(node)
 
 
-def _callback(key: str, on_click: Callable[[Click], None] | str) -> Callable[[], None]:
-    def clicked() -> None:
-        event = _click(st.session_state[key].get("click"))
-        if event is not None and callable(on_click):
+def _callback(key: str, name: str, read: Callable[[Any], Any], then: Callable[[Any], None] | str) -> Callable[[], None]:
+    def happened() -> None:
+        event = read(st.session_state[key].get(name))
+        if event is not None and callable(then):
             with guard():  # a callback runs before the page and its frame
-                on_click(event)
+                then(event)
 
-    return clicked
+    return happened
+
+
+def _step(payload: Any) -> Step | None:
+    """The step a browser sent, or None for anything else."""
+    try:
+        tick, amount, updates = int(payload["tick"]), float(payload["amount"]), tuple(map(int, payload["updates"]))
+        unit = payload["unit"]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    usable = tick >= 0 and math.isfinite(amount) and all(update >= 0 for update in updates)
+    if not usable or unit not in ("epochs", "updates", "examples"):
+        return None
+    return Step(tick=tick, amount=amount, unit=unit, updates=updates)
 
 
 def _click(payload: Any) -> Click | None:

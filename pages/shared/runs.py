@@ -154,6 +154,29 @@ def _figures(
     return [chart.to_wire(figure) for figure in together]
 
 
+def motion(
+    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]
+) -> str:
+    """How the figures of `figures` move together, ready for the chart view."""
+    fingerprint = compared.problem.dataset.fingerprint
+    return _motion(experiment.key, fingerprint, repr(sorted(options.items())), compared, plane, options)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _motion(
+    key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane | None, _options: Any
+) -> str:
+    runs, against = _compared.runs, _options["against"]
+    bands = [_compared.band(i) for i in range(len(runs))] if len(_compared.repeats[0]) > 1 else None
+    views: list[Any] = [gd.figures.OnCurve(against=against, bands=bands)]
+    if _plane is not None:
+        scenes = range(len(runs)) if _options["separate"] else [None]
+        views += [gd.figures.OnSurface(plane=_plane, height=_options["height"], only=only) for only in scenes]
+        views.append(gd.figures.OnContour(plane=_plane))
+    views.append(gd.figures.OnFit())
+    return chart.motion_to_wire(gd.figures.synchronised(runs, views, labels=_compared.labels, unit=against))
+
+
 def _loss_curves(compared: gd.Comparison, options: Mapping[str, Any]) -> Any:
     runs = compared.runs
     bands = [compared.band(i) for i in range(len(runs))] if len(compared.repeats[0]) > 1 else None

@@ -202,6 +202,7 @@ def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[s
         cameras="together",
         height=440,
         table=lambda: trace(compared),
+        motion=runs.motion(experiment, compared, plane, options),
     )
     middle = ["Surface", "Contours"] if len(together) == 4 else [f"Figure {i}" for i in range(2, len(together))]
     return dict(zip(["Loss", *middle, "Fit"], together, strict=True))

@@ -2,6 +2,12 @@
 //
 // Python sends each figure as the text of its JSON. A figure whose text and theme are unchanged is not drawn again; a changed
 // one goes through Plotly.react into the same element, so zoom and hidden traces stay, and the camera is put back by hand.
+// With a motion, a player moves some traces of the figures between two drawings; a drawing finds them where they are.
+
+import { plotly } from "./loading.js";
+import { Motion } from "./motion.js";
+import { move, settle } from "./moving.js";
+import { Player } from "./player.js";
 
 const SPATIAL = new Set(["surface", "scatter3d", "mesh3d", "cone", "streamtube", "volume", "isosurface"]);
 const STEP = Math.PI / 36; // five degrees a key press
@@ -26,36 +32,6 @@ const CONFIG = {
 
 const cameras = new Map(); // outlives a view, so that a page left and opened again shows what was last looked at
 const views = new WeakMap();
-
-/** plotly.js, fetched once for all views of the page; the promise is the window's, as two versions of this file may meet. */
-function plotly(path) {
-  window.gdPlotly ??= load(new URL(`.${path}`, document.baseURI)).catch((error) => {
-    window.gdPlotly = undefined; // the next view tries again
-    throw error;
-  });
-  return window.gdPlotly;
-}
-
-async function load(address) {
-  // The server sends no caching headers with the file, so the browser's own store keeps it (over https and on localhost).
-  const store = await window.caches?.open("gd-plotly").catch(() => undefined);
-  let response = await store?.match(address);
-  if (!response) {
-    response = await fetch(address);
-    if (!response.ok) throw new Error(`plotly.js did not arrive (${response.status})`);
-    for (const old of (await store?.keys()) ?? []) await store.delete(old);
-    await store?.put(address, response.clone()).catch(() => undefined); // a full store is no reason to fail
-  }
-  const plain = await new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).blob();
-  const source = URL.createObjectURL(new Blob([plain], { type: "text/javascript" }));
-  await new Promise((resolve, reject) => {
-    const script = document.createElement("script"); // not import(): the file is no module
-    Object.assign(script, { src: source, onload: resolve, onerror: reject });
-    document.head.append(script);
-  });
-  URL.revokeObjectURL(source);
-  return window.Plotly;
-}
 
 /** The page's theme as a Plotly template for a figure this wide: whatever a figure states itself wins over it. */
 function themeOf(element, width) {
@@ -112,7 +88,8 @@ class View {
     this.message = document.createElement("p");
     this.message.className = "gd-message";
     this.root.append(this.message);
-    this.figures = []; // { box, scenes } and, once drawn, what the screen shows: json, look, width, height
+    this.motion = null;
+    this.figures = []; // { box, scenes } and, once drawn, what the screen shows: json, look, motion, tick, width, height
     this.queue = Promise.resolve();
     this.observer = new ResizeObserver(() => this.draw());
     parent.append(this.root);
@@ -125,7 +102,36 @@ class View {
     while (this.figures.length > data.figures.length) this.remove(this.figures.pop());
     while (this.figures.length < data.figures.length) this.add(this.figures.length);
     this.figures.forEach(({ box }, index) => box.setAttribute("aria-label", data.labels[index]));
+    this.takeMotion(data.motion);
     this.draw();
+  }
+
+  takeMotion(text) {
+    if (text === this.motionText) return;
+    this.motionText = text;
+    this.motion = text ? new Motion(text) : null;
+    if (!text) {
+      this.player?.destroy();
+      this.player = null;
+      return;
+    }
+    this.player ??= new Player(this.root, this.data.key, {
+      show: (tick, playing) => this.moveTo(tick, playing),
+      rest: () => this.figures.forEach(({ box, scenes, json }) => json && settle(box, scenes)),
+      ready: () => this.root.dataset.state === "ready",
+      settled: (step) => this.data?.steps && this.send("step", step),
+    });
+    this.player.take(this.motion);
+  }
+
+  /** Show a tick in every figure; one that is being drawn anew follows when it is. */
+  moveTo(tick, playing) {
+    for (const [index, figure] of this.figures.entries()) {
+      if (!figure.moving?.length || figure.motion !== this.motion || figure.tick === tick) continue;
+      const changes = figure.moving.map(({ curve, meta }) => ({ curve, place: this.motion.place(index, meta, tick) }));
+      move(figure.box, changes, playing);
+      figure.tick = tick;
+    }
   }
 
   add(index) {
@@ -148,6 +154,7 @@ class View {
   destroy() {
     this.observer.disconnect();
     this.data = null;
+    this.player?.destroy();
     this.figures.forEach((figure) => this.remove(figure));
     this.root.remove();
   }
@@ -173,8 +180,10 @@ class View {
       if (!json || !width) continue; // in a closed tab or expander: drawn when it opens
       const theme = themeOf(this.root, width);
       const look = JSON.stringify(theme);
-      if (figure.json !== json || figure.look !== look) {
+      if (figure.json !== json || figure.look !== look || figure.motion !== this.motion) {
+        const { motion } = this;
         const { data, layout } = JSON.parse(json);
+        const { moving, tick } = this.dress(index, data);
         const { template } = layout;
         layout.template = { ...template, layout: merged(template?.layout, theme) };
         const flat = data.some((trace) => !SPATIAL.has(trace.type));
@@ -189,14 +198,27 @@ class View {
         }
         await Plotly.react(figure.box, data, { ...layout, autosize: true }, CONFIG);
         if (!figure.json) this.listen(index);
-        Object.assign(figure, { json, look });
+        Object.assign(figure, { json, look, motion, moving, tick });
       } else if (figure.width !== width || figure.height !== height) {
         await Plotly.Plots.resize(figure.box);
       }
       Object.assign(figure, { width, height });
     }
+    if (this.player) this.moveTo(this.player.tick, this.player.playing);
     this.message.textContent = "";
     this.root.dataset.state = "ready";
+  }
+
+  /** Give a figure's traces the motion's part in them, and say which of them move. */
+  dress(index, data) {
+    if (!this.motion) return {};
+    const { tick } = this.player;
+    this.motion.dress(index, data);
+    const moving = [...data.entries()]
+      .filter(([, { meta }]) => meta?.moves)
+      .map(([curve, { meta }]) => ({ curve, meta }));
+    for (const { curve, meta } of moving) Object.assign(data[curve], this.motion.place(index, meta, tick));
+    return { moving, tick };
   }
 
   listen(index) {
