@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 Part = Callable[..., Any]
@@ -65,7 +66,21 @@ def function_type(kind: str) -> Any:
 
 @cache
 def _compile(function: Part, kind: str) -> Part:
-    return _jit(function, signatures()[kind])
+    compiled = _jit(function, signatures()[kind])
+    _keep_address(compiled)
+    return compiled
+
+
+def _keep_address(compiled: Any) -> None:
+    """Let the loop find a part at once.
+
+    Handing a compiled function to another makes Numba look up its address by symbol, which takes 25 microseconds a
+    function and a call: as long as a short stretch of updates. A part never changes, so the first answer is kept.
+    """
+    (found,) = compiled.overloads.values()
+    library = SimpleNamespace(get_pointer_to_function=cache(found.library.get_pointer_to_function))
+    kept = SimpleNamespace(fndesc=found.fndesc, library=library)
+    compiled.get_compile_result = lambda signature: kept
 
 
 def _jit(function: Part, signature: Any) -> Part:

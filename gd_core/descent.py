@@ -37,8 +37,11 @@ Progress = Callable[[float], None]
 MOST_RECORDS = 2000
 # the furthest that a parameter can be and still be recorded: the square of a gradient there is still a number
 UNUSABLE = 1e75
-# rows that are ordered ahead: enough to make a call's overhead small, few enough to stay in cache
-ROWS_AHEAD = 8192
+# losses of single rows that may be worked out for a record: some 40 ms
+LOSSES_ALLOWED = 2_000_000
+# rows that are ordered ahead: a call of the loop costs 40 microseconds whatever it does, and this many updates take
+# a millisecond
+ROWS_AHEAD = 65_536
 # multiply-adds between two looks at the clock and at the progress callback
 WORK_AHEAD = 20_000_000
 
@@ -406,17 +409,17 @@ def advance_plain(  # type: ignore[no-untyped-def]
         i = rows[k]
         s0 = -y[i]
         s1 = s2 = s3 = 0.0
+        if whole < n:
+            s1 = X[i, whole] * theta[whole]
+            if whole + 1 < n:
+                s2 = X[i, whole + 1] * theta[whole + 1]
+                if whole + 2 < n:
+                    s3 = X[i, whole + 2] * theta[whole + 2]
         for j in range(0, whole, 4):
             s0 += X[i, j] * theta[j]
             s1 += X[i, j + 1] * theta[j + 1]
             s2 += X[i, j + 2] * theta[j + 2]
             s3 += X[i, j + 3] * theta[j + 3]
-        if whole < n:
-            s1 += X[i, whole] * theta[whole]
-            if whole + 1 < n:
-                s2 += X[i, whole + 1] * theta[whole + 1]
-                if whole + 2 < n:
-                    s3 += X[i, whole + 2] * theta[whole + 2]
         slope = ((s0 + s1) + (s2 + s3)) * scale
         rate = rates[k]
         bound += rate * (abs(slope) * largest + l2 * bound)
@@ -529,7 +532,8 @@ class _Descent:
         if self.search in (EXACT, QUADRATIC_ARMIJO) and problem.quadratic is not None:
             hessian, linear = problem.quadratic.hessian, problem.quadratic.linear
             self.kernel = replace(self.kernel, gradient=quadratic_gradient, X=hessian, y=linear, n_samples=1)
-        self.record_at = np.append(record_points(self.total, _most_records(problem)), -1)
+        examples = int(sampling.examples_at(self.total, self.n_samples))
+        self.record_at = np.append(record_points(self.total, _most_records(problem, examples)), -1)
         self.thetas = np.empty((len(self.record_at), problem.n_params))
         self.thetas[0] = self.theta
         self.used = np.zeros(len(self.record_at))
@@ -688,14 +692,19 @@ class _Descent:
             diverged_at=diverged_at,
             stopped_by=stopped_by,
         )
-        return run if self.problem.quadratic is not None else _drop_unusable(run)
+        return run if getattr(self.problem, "loss_stays_finite", False) else _drop_unusable(run)
 
 
-def _most_records(problem: Problem) -> int:
-    """Fewer records where each one costs a pass over many rows, so that watching never costs more than descending."""
+def _most_records(problem: Problem, examples: int) -> int:
+    """How many updates are recorded: fewer where each loss costs much, so that watching costs little beside descending.
+
+    A record of a quadratic costs n_params^2, of any other loss a pass over the rows of the full gradient, and the
+    descent itself reads ``examples`` rows.
+    """
     if problem.quadratic is not None:
-        return MOST_RECORDS
-    return int(np.clip(4_000_000 // max(problem.n_samples, 1), 200, MOST_RECORDS))
+        return int(np.clip(10_000_000 // problem.n_params**2, 200, MOST_RECORDS))
+    rows = getattr(problem, "full_kernel", problem.kernel).n_samples
+    return int(np.clip(max(LOSSES_ALLOWED, examples) // rows, 50, MOST_RECORDS))
 
 
 def _drop_unusable(run: Run) -> Run:

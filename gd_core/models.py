@@ -58,17 +58,17 @@ def linear_squared_gradient(theta, X, y, rows, derivative, constants, out):  # t
         i = rows[k]
         s0 = -y[i]
         s1 = s2 = s3 = 0.0
+        if whole < n:
+            s1 = X[i, whole] * theta[whole]
+            if whole + 1 < n:
+                s2 = X[i, whole + 1] * theta[whole + 1]
+                if whole + 2 < n:
+                    s3 = X[i, whole + 2] * theta[whole + 2]
         for j in range(0, whole, 4):
             s0 += X[i, j] * theta[j]
             s1 += X[i, j + 1] * theta[j + 1]
             s2 += X[i, j + 2] * theta[j + 2]
             s3 += X[i, j + 3] * theta[j + 3]
-        if whole < n:
-            s1 += X[i, whole] * theta[whole]
-            if whole + 1 < n:
-                s2 += X[i, whole + 1] * theta[whole + 1]
-                if whole + 2 < n:
-                    s3 += X[i, whole + 2] * theta[whole + 2]
         slope = ((s0 + s1) + (s2 + s3)) * scale
         for j in range(n):
             out[j] += slope * X[i, j]

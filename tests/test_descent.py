@@ -270,7 +270,7 @@ def test_watching_a_loss_without_closed_form_does_not_cost_more_than_the_descent
     X, y = random_data(20_000)
     problem = gd.Regression(gd.Dataset(X, y), loss="huber")
     run = gd.descend(problem, gd.Variant(sampling=gd.Stochastic(), schedule=gd.Constant(1e-3)), gd.Budget(epochs=3))
-    assert 100 < len(run.updates) <= 200
+    assert 50 <= len(run.updates) <= 100
     assert run.updates[-1] == 60_000
 
 
@@ -587,9 +587,9 @@ def test_progress_rises_to_one(sampling: Any, monkeypatch: pytest.MonkeyPatch) -
     seconds = itertools.count()
     monkeypatch.setattr("gd_core.descent.time.perf_counter", lambda: next(seconds))
     heard: list[float] = []
-    problem = gd.Regression(gd.Dataset(*random_data(10_000)), loss="log_cosh")
+    problem = gd.Regression(gd.Dataset(*random_data(10_000)), loss="huber")
     variant = gd.Variant(sampling=sampling, schedule=gd.Constant(1e-3))
-    updates = 1500 if sampling.full else 30_000
+    updates = 3000 if sampling.full else 400_000 // sampling.rows_per_update(10_000)
     gd.descend(problem, variant, gd.Budget(updates=updates), progress=heard.append)
     assert heard == sorted(heard)
     assert heard[-2:] == [1.0, 1.0]
