@@ -6,6 +6,7 @@ from pages.shared import frame, runs, show, snippets, state
 
 with frame.open_page("Code") as page:
     st.title("Code")
+    experiment = state.experiment()
     st.write(
         "Gradient descent is a few lines of code. Run [the textbook's function](#textbook) on numbers of your own, see "
         "[the same model in PyTorch](#pytorch) and [why it takes other steps](#trap), and take "
@@ -32,7 +33,6 @@ with frame.open_page("Code") as page:
         snippets.explain_trap()
 
     st.header("Your experiment as a program", anchor="programs")
-    experiment = state.experiment()
     data = runs.dataset_or_sentence(experiment) if snippets.needs_data(experiment) else None
     if data is not None:
         page.data_in_use(show.data_line(experiment, data))

@@ -411,6 +411,17 @@ def test_the_switches_bring_the_descents_together() -> None:
     assert printed == "weights 1.15279107 0.58711619"
 
 
+def test_a_link_that_brings_an_experiment_leaves_the_boxes_at_work() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["preset"] = "adaptive"
+    app.switch_page("pages/code.py")
+    ran(app)
+    assert "# 4 variants" in codes(app)[4]
+    control(app, "learning_rate, typed").set_value(0.1)
+    ran(app)
+    assert "learning_rate=0.1" in codes(app)[0]
+
+
 def test_divergence_is_said() -> None:
     app = opened()
     control(app, "learning_rate, typed").set_value(0.5)
@@ -431,12 +442,12 @@ HOSTILE = "![x](http://evil.example/x) <img src=x> `a` $b$"
 def test_bad_input_gets_a_sentence_and_the_rest_stays(label: str) -> None:
     app = opened()
     before = codes(app)
-    control(app, label).set_value(HOSTILE)
+    control(app, label).set_value("1 http://evil.ex/`a` 2")
     ran(app)
-    assert "is no number" in said(app)
+    assert "'http://evil.ex/`a`' in" in said(app).replace("\u200b", "")
     assert "numbers before" in said(app)
     assert codes(app) == before
-    assert "http://" not in " ".join(each.value for each in (*app.error, *app.markdown))
+    assert not re.search(r"http://|(?<!\\)`", app.error[0].value)
     control(app, "Reset").click()
     ran(app)
     assert not app.error
@@ -480,7 +491,7 @@ def test_what_a_person_wrote_is_shown_as_code_and_plain_text_alone() -> None:
     app = opened(replace(FIRST, variants=variants))
     markup = " ".join(each.value for kind in (app.markdown, app.caption, app.get("html")) for each in kind if each)
     assert "evil" not in markup
-    assert any(HOSTILE in text.value for text in app.text)
+    assert f"1  {HOSTILE}" in [text.value for text in app.text]
     assert all(repr(HOSTILE)[1:-1] in text for text in codes(app)[4:])
 
 
@@ -514,3 +525,18 @@ def test_the_standard_librarys_code_module_stays_reachable() -> None:
     import code
 
     assert hasattr(code, "InteractiveConsole")
+
+
+def test_a_descent_on_a_surface_gets_its_program_or_the_reason_why_not() -> None:
+    variants = (gd.Variant(start=(2.0, 2.0)), gd.Variant(start=(2.0, 2.0), schedule=gd.Constant(0.01)))
+    experiment = gd.Experiment(gd.OnSurface("bowl"), gd.Model(), variants, gd.Budget(updates=50))
+    app = opened(experiment)
+    programs = codes(app)[4:]
+    assert len(programs) + said(app).count("This experiment has no program in") == 3
+    final = [run.final for run in experiment.run().runs]
+    for text in programs:
+        if "SGDRegressor" in text or ("import torch" in text and not TORCH):
+            continue
+        numbers = [float(line.split()[0]) for line in output(text).splitlines() if line.startswith("    ")]
+        np.testing.assert_allclose(numbers, np.ravel(final), rtol=1e-10)
+    assert not app.error
