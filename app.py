@@ -57,7 +57,7 @@ Each step is shorter than the one before, though $\eta$ stays the same: the slop
     with places.beside(lessons.gradient):
         st.markdown(
             r"""
-#### The gradient and the update
+### The gradient and the update
 
 With two parameters the loss is a landscape, seen here from above. Its gradient has one derivative for each parameter:
 
@@ -67,21 +67,22 @@ $$
 
 It points in the direction of steepest climb, at a right angle to the contour line. The update goes the opposite way.
 
-Downhill is not the same as towards the lowest point. In a long valley the steepest direction leads across it, not along
-it, and the walk zigzags. That is no mistake: the gradient knows the slope under your feet, and nothing else.
+Downhill is not the same as towards the lowest point. In a long valley the steepest direction leads across it, not
+along it, and the walk zigzags. That is no mistake: the gradient knows the slope under your feet, and nothing else.
 """
         )
     with places.beside(lessons.rates):
         st.markdown(
             r"""
-#### The learning rate
+### The learning rate
 
 - **Too small**: every step goes down, and the walk takes for ever.
 - **Good**: it arrives in a few steps.
 - **Too large**: it jumps over the valley and lands higher than it started. It **diverges**.
 
 How large is too large depends on how strongly the loss curves. Along a direction with curvature $\lambda$ (lambda, the
-second derivative) one update multiplies the distance to the lowest point by $1 - \eta \lambda$. This shrinks only while
+second derivative) one update multiplies the distance to the lowest point by $1 - \eta \lambda$. This shrinks only
+while
 
 $$
 \eta < \frac{2}{\lambda_{\max}}
@@ -93,7 +94,7 @@ where $\lambda_{\max}$ is the largest curvature in any direction. The lab comput
     with places.beside(lessons.price):
         st.markdown(
             r"""
-#### Half true: "a smaller rate is always safer"
+### Half true: "a smaller rate is always safer"
 
 Safe from divergence, yes. But half the rate costs about twice the updates, and a walk whose budget ends half-way gives
 a wrong answer without any warning.
@@ -106,16 +107,16 @@ $$
 $$
 
 ($\kappa$: kappa). At 1 the loss is a round bowl; at 100 even the best rate, $2 / (\lambda_{\min} + \lambda_{\max})$,
-needs hundreds of updates. Features in very different units make $\kappa$ large, and **standardising** them, as Data
-offers, often makes it small again.
+needs some two hundred updates here, where the bowl needs two. Features in very different units make $\kappa$ large,
+and **standardising** them, as Data offers, often makes it small again.
 """
         )
     with places.beside(lessons.stopping):
         st.markdown(
             r"""
-#### Convergence criteria
+### Convergence criteria
 
-When is it enough? Three rules are in use:
+When is it enough? Three criteria are in use:
 
 - **The gradient is small**: $\lVert \nabla J(\theta) \rVert \le \varepsilon$, its length is at most a tolerance
   $\varepsilon$ (epsilon).
@@ -123,8 +124,8 @@ When is it enough? Three rules are in use:
 - **The budget is spent**: so many updates, or so many passes.
 
 The second is only half a criterion. A walk with a tiny rate hardly changes the loss *because its steps are tiny*, not
-because it has arrived. Compare where it stops on the slow walk. The gradient does not depend on the rate, and so it is
-not fooled.
+because it has arrived. Compare where it stops on the slow walk. The gradient does not depend on the rate, so a tiny
+rate does not fool it.
 """
         )
 
@@ -158,7 +159,7 @@ Now each claim by itself.
     with places.beside(lessons.noise):
         st.markdown(
             r"""
-#### "One row's gradient is noisy"
+### "One row's gradient is noisy"
 
 True, and it can be measured. Each dot is the gradient of one batch, the star that of all rows. A single row may even
 point the wrong way. But the dots lie *around* the star: the gradient of a row drawn at random is right **on average**.
@@ -169,39 +170,40 @@ $$
 \mathbb{E}\,\lVert \nabla J_B - \nabla J \rVert^2 = \frac{\sigma^2}{b} \cdot \frac{m - b}{m - 1}
 $$
 
-where $\mathbb{E}$ is the mean over all batches and $\sigma^2$ (sigma squared) this distance for single rows. Four times
-the rows, half the typical error: more rows help less and less.
+where $\mathbb{E}$ is the mean over all batches and $\sigma^2$ (sigma squared) this distance for single rows. For small
+batches, four times the rows halve the typical error: more rows help less and less.
 """
         )
     with places.beside(lessons.costs):
         st.markdown(
             r"""
-#### Half true: "batch is slow and needs all data in memory"
+### Half true: "batch is slow and needs all data in memory"
 
 An update that reads $b$ rows with $n$ parameters takes $2bn$ multiply-adds: $n$ a row for the prediction, $n$ for the
 gradient. So a batch update costs $m$ times a stochastic one.
 
-But look again. **An epoch costs the same for all three**; batch makes fewer updates of it. And for squared loss, batch
-descent need not read the data again at all:
+But look again. **An epoch's gradients cost the same for all three**: batch descent only makes a single update of
+them. And for squared loss, batch descent need not read the data again at all:
 
 $$
-\nabla J(\theta) = G\,\theta - c, \qquad G = \tfrac{1}{m} X^{\top} X, \quad c = \tfrac{1}{m} X^{\top} y
+\nabla J(\theta) = G\,\theta - c
 $$
 
-$X$ is the table of features, $y$ the target; $X^{\top}$ swaps the rows and columns of $X$. $G$ and $c$ are formed in
-one pass, and from then on an update costs the same for a hundred rows as for a hundred million. This lab does so.
+with $G = X^{\top} X / m$ and $c = X^{\top} y / m$, where $X$ is the table of features, $y$ the target, and $X^{\top}$
+is $X$ with rows and columns swapped. $G$ and $c$ are formed in one pass; from then on an update costs the same for a
+hundred rows as for a hundred million. This lab does so.
 """
         )
     with places.beside(lessons.valleys):
         st.markdown(
             r"""
-#### Half true: "stochastic descent escapes local minima"
+### Half true: "stochastic descent escapes local minima"
 
 A **local minimum** is the bottom of a valley that is not the deepest one. The full gradient is zero there, so batch
 descent stays. The gradient of one row is not zero, and its noise can carry the walk over a low ridge.
 
-The model here is a wave, $\hat y = a \sin(w x)$, with amplitude $a$ and frequency $w$; its loss has several valleys. We
-count 20 seeds, each with another order of the rows, and let the rate fall to zero so that every walk comes to rest.
+The model here is a wave, $\hat y = a \sin(w x)$, with amplitude $a$ and frequency $w$; its loss has several valleys.
+We count 20 seeds, each with another order of the rows, and let the rate fall to zero so that every walk comes to rest.
 
 Now choose the other start: the same noise carries walks **out of the best valley** too. And **linear regression has no
 local minima at all**: its loss is one bowl, or one trough, and there is nothing to escape from.
@@ -210,10 +212,11 @@ local minima at all**: its loss is one bowl, or one trough, and there is nothing
     with places.beside(lessons.batch_sizes):
         st.markdown(
             r"""
-#### "Mini-batch is the best of both"
+### "Mini-batch is the best of both"
 
-Often, and it depends on how long you go. A fair race gives every batch size the same number of **examples**, rows read,
-and each its own best learning rate: here the best of eight that all batch sizes try. Shown is the median of five seeds.
+Often, and it depends on how long you go. A fair race gives every batch size the same number of **examples**, rows
+read, and each its own best learning rate: here the best of eight that all batch sizes try. Shown is the median of five
+seeds.
 
 With few examples, small batches win: many rough steps beat one exact step. With many, their noise keeps them from the
 last digits, and larger batches take over. There is no batch size that wins always; 16 to 256 is a fair first guess.
@@ -224,7 +227,7 @@ last digits, and larger batches take over. There is no batch size that wins alwa
     with places.beside(lessons.settling):
         st.markdown(
             r"""
-#### "It may never settle"
+### "It may never settle"
 
 True while the rate stays constant. Near the lowest point the full gradient vanishes but the noise does not, and the
 walk keeps jumping about. The loss levels off at a **noise floor**, on average about
@@ -234,10 +237,11 @@ J - J^{*} \approx \frac{\eta}{4b} \operatorname{tr} \Sigma
 $$
 
 above the lowest loss $J^{*}$, for small rates. $\operatorname{tr} \Sigma$ (the trace of Sigma) is the variance of the
-rows' gradients there. Half the rate, half the floor; twice the batch, half the floor.
+rows' gradients there. Half the rate, half the floor; twice the batch, half the floor. Each row is drawn from all rows
+here, as the formula assumes; shuffled rows, read without repetition, settle lower.
 
-The cure is a **schedule**: a rate that is large at first and then falls. If it falls too fast the walk freezes before
-it arrives, and if too slowly it stays noisy.
+The cure is a **schedule**: a rate that is large at first and then falls. Too slowly, and the walk stays noisy; too
+fast, and it freezes before it arrives, as 1 / updates does here.
 """
         )
 
@@ -247,4 +251,8 @@ it arrives, and if too slowly it stays noisy.
         "Then **Compare** runs the three types on it, side by side, from one start and with one budget."
     )
     ways_in()
+    st.markdown("Or see one idea of this page on the data in use:")
+    with st.container(horizontal=True, gap="medium"):
+        for preset, label in (("learning-rates", "Four learning rates"), ("momentum", "Momentum in a ravine")):
+            st.page_link("pages/compare.py", label=label, icon=":material/science:", query_params={"preset": preset})
     places.fill()

@@ -28,11 +28,11 @@ CURVE_POINTS = 81
 MARGIN = {"l": 10, "r": 16, "t": 28, "b": 10}
 
 
-def parabola(problem: Problem, run: Run, *, title: str = "loss") -> go.Figure:
+def parabola(problem: Problem, run: Run, *, parameter: str, title: str = "loss") -> go.Figure:
     """The loss over the problem's only parameter, the run's points on it, and the tangent where it stands now.
 
-    The window holds the start and its mirror image behind the optimum. Raises ValueError for more than one parameter,
-    and for a problem whose optimum is not known.
+    ``parameter`` names the horizontal axis. The window holds the start and its mirror image behind the optimum.
+    Raises ValueError for more than one parameter, and for a problem whose optimum is not known.
     """
     require(problem.n_params == 1, "a parabola needs a problem with 1 parameter, got {}", problem.n_params)
     require(problem.optimum is not None, "a parabola needs a problem whose optimum is known")
@@ -63,7 +63,7 @@ def parabola(problem: Problem, run: Run, *, title: str = "loss") -> go.Figure:
     ]  # fmt: skip
     top, bottom = float(np.max(loss)), float(np.min(loss))
     window = [bottom - 0.08 * (top - bottom), top + 0.04 * (top - bottom)]
-    return _figure(traces, "parabola", problem.parameter_names[0], title, yaxis={"range": window})
+    return _figure(traces, "parabola", parameter, title, yaxis={"range": window})
 
 
 def updates_by_rate(
@@ -226,7 +226,8 @@ def costs_by_rows(rows: npt.ArrayLike, costs: Mapping[str, npt.ArrayLike], *, ch
         hover = f"{style.escape(name)}<br>%{{x:,}} rows<br>%{{y:,}} {title}"
         traces.append(_line(counts, spent, style.escape(name), look.colour, look.dash, hover=hover))
     low, high = float(np.min(everything)), float(np.max(everything))
-    traces.append(_upright(chosen, (low / 3, high * 3), f"{chosen:,} rows", style.NEUTRAL, "dot"))
+    here = _upright(chosen, (low / 3, high * 3), f"{chosen:,} rows", style.NEUTRAL, "dot")
+    traces.append({**here, "showlegend": False})
     return _figure(
         traces,
         f"costs {title}",
@@ -246,7 +247,8 @@ def basin_bars(counts: Sequence[BasinCount]) -> go.Figure:
             "y": [style.escape(count.label) for count in counts],
             "x": [count.in_best for count in counts],
             "text": [f"{count.in_best} of {count.seeds}" for count in counts],
-            "textposition": "auto",
+            "textposition": "outside",
+            "cliponaxis": False,
             "hovertemplate": "%{y}: %{text}<extra></extra>",
             "marker": {"color": [style.look(i).colour for i in range(len(counts))]},
             "showlegend": False,
@@ -258,7 +260,7 @@ def basin_bars(counts: Sequence[BasinCount]) -> go.Figure:
         "basins",
         "runs that end in the best valley",
         "",
-        xaxis={"range": [0, seeds]},
+        xaxis={"range": [0, 1.25 * seeds]},
         yaxis={"autorange": "reversed"},
     )
 

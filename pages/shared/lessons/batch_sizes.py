@@ -71,7 +71,7 @@ def _batch_sizes(examples: int) -> lesson.Lesson:
     winner = min(best, key=lambda size: best[size].excess)
     behind = best[N_SAMPLES].excess / best[winner].excess
     passes = examples / N_SAMPLES
-    full = f"all {N_SAMPLES:,} rows at a time leave {number(behind, 2)} times as much"
+    full = f"all {N_SAMPLES:,} rows at a time leave {lesson.rough(behind)} times as much"
     if passes < 1:
         full = f"all {N_SAMPLES:,} rows at a time cannot make even one update"
     elif winner == N_SAMPLES:

@@ -25,7 +25,7 @@ BATCH_SIZE = 32
 def costs() -> None:
     """Multiply-adds and memory of one update of each type."""
     rows = lesson.slide("Rows of data", ROWS, 100_000, key="costs", shown="{:,}".format)
-    lesson.show(_costs(rows), key="costs")
+    lesson.show(_costs(rows), key="costs", height=400)
 
 
 def counted(rows: int) -> dict[str, tuple[int, int]]:

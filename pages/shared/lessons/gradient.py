@@ -16,7 +16,7 @@ MOST_UPDATES = 20
 @guard()
 def gradient() -> None:
     """One update after the other on a contour map, with the next step as an arrow."""
-    count = lesson.slide("Updates made so far", range(MOST_UPDATES + 1), 0, key="gradient")
+    count = lesson.slide("Updates made so far", range(MOST_UPDATES + 1), 1, key="gradient")
     lesson.show(_gradient(count), key="gradient", height=340)
 
 
@@ -28,10 +28,10 @@ def _gradient(count: int) -> lesson.Lesson:
     here = run.theta[-1]
     slope = problem.gradient(here)
     step = -RATE * slope
-    plane = lesson.plane_at(problem, [run], gd.plane(problem, [], margin=0.35))
+    plane = lesson.plane_at(problem, [run], gd.plane(problem, [], margin=0.75))
     # a step of a hundredth of the window has no room for an arrow
     room = float(np.ptp(plane.u)) / 100
-    arrows = [gd.figures.Arrow(*here, *step, text="update", variant=1)] if np.linalg.norm(step) > room else []
+    arrows = [gd.figures.Arrow(*here, *step, variant=1)] if np.linalg.norm(step) > room else []
     figure = gd.figures.contour_paths(
         plane, labels=["the walk"], arrows=arrows, runs=[run], title=problem.loss_title, equal=True
     )

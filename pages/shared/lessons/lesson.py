@@ -95,6 +95,19 @@ def ravine(*, n_samples: int = 200, noise: float = 0.5, condition_number: float 
     return gd.Regression(data, scaling="none", intercept=False)
 
 
+def rough(value: float) -> str:
+    """A factor with two digits, for a sentence."""
+    return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def in_latex(value: float) -> str:
+    """A number with two digits as LaTeX between dollar signs, so that no page shows 5e-06."""
+    lead, power = f"{value:.1e}".split("e")
+    if -4 < int(power) < 4:
+        return f"${value:.2g}$"
+    return rf"${lead.removesuffix('.0')} \cdot 10^{{{int(power)}}}$"
+
+
 def until(run: gd.Run, count: int) -> gd.Run:
     """The run as it was after so many updates, the first ones of which are all recorded."""
     records = ("updates", "examples", "epochs", "theta", "learning_rate")

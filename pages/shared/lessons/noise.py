@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
 DRAWN = 200
-MEASURED = 300
+MEASURED = 400
 
 
 @st.fragment
@@ -48,7 +48,7 @@ def _noise(size: int) -> lesson.Lesson:
     full = problem.gradient(problem.start)
     gradients = drawn_gradients(problem, size)
     away = int(np.sum(gradients @ full <= 0))
-    reach = 3.0 * float(np.sqrt(variance.predicted[0]))
+    reach = 2.5 * float(np.sqrt(variance.predicted[0]))
     predicted, measured = (float(values[SIZES.index(size)]) for values in (variance.predicted, variance.measured))
     mean = gradients.mean(axis=0)
     says = (

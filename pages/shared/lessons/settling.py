@@ -18,8 +18,8 @@ SCHEDULES = {
     "constant": "constant",
     "step": "step",
     "cosine": "cosine",
-    "inverse": "1 / t",
-    "exponential": "exponential",
+    "epochs": "1 / epochs",
+    "updates": "1 / updates",
 }
 
 
@@ -37,8 +37,8 @@ def schedule(name: str) -> Schedule:
         "constant": gd.Constant(RATE),
         "step": gd.StepDecay(RATE, factor=0.5, every=10),
         "cosine": gd.Cosine(RATE),
-        "inverse": gd.InverseScaling(RATE, power=1.0, per="epoch"),
-        "exponential": gd.ExponentialDecay(RATE, factor=0.7),
+        "epochs": gd.InverseScaling(RATE, power=1.0, per="epoch"),
+        "updates": gd.InverseScaling(RATE, power=1.0, per="update"),
     }[name]
 
 

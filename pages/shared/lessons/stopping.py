@@ -46,12 +46,12 @@ def _stopping(power: int) -> lesson.Lesson:
     figure = draw.stopping_points(whole, labels, stops, best=best)
     bound = tolerance**2 / (2 * gd.curvature(problem).smallest)
     quick, slow = left["small change of the loss"]
+    reached, promised = lesson.in_latex(max(left["small gradient"])), lesson.in_latex(bound)
     says = (
-        rf"With $\varepsilon = {_power(power)}$ the small gradient leaves at most "
-        rf"{number(max(left['small gradient']), 2)} of excess loss, where theory promises no more than "
-        rf"$\varepsilon^2 / (2 \lambda_{{\min}})$, {number(bound, 2)}. The small change leaves {number(quick, 2)} at "
-        f"the rate {RATES[0]:g}, and {number(slow, 2)} at the rate {RATES[1]:g}: {number(slow / quick, 2)} times as "
-        "much."
+        rf"With $\varepsilon = {_power(power)}$ the small gradient leaves at most {reached} of excess loss, where "
+        rf"theory promises no more than $\varepsilon^2 / (2 \lambda_{{\min}})$, {promised}. The small change leaves "
+        f"{lesson.in_latex(quick)} at the rate {RATES[0]:g}, and {lesson.in_latex(slow)} at the rate {RATES[1]:g}: "
+        f"{lesson.rough(slow / quick)} times as much."
     )
     summary = "; ".join(
         f"{labels[i]}, {name}: stops at update {stops[name][i]:,} with {number(left[name][i])} above the optimum"

@@ -35,10 +35,9 @@ def _types(epochs: int) -> lesson.Lesson:
         gd.figures.loss_curves(runs, labels=labels, against="epochs"),
     )
     best = problem.optimum.value
-    made = ", ".join(f"{label} {int(run.updates[-1]):,}" for label, run in zip(labels, runs, strict=True))
-    left = ", ".join(
-        f"{label} {number(float(run.loss[-1]) - best, 2)}" for label, run in zip(labels, runs, strict=True)
-    )
+    named = list(zip(labels, runs, strict=True))
+    made = ", ".join(f"{int(run.updates[-1]):,} ({label})" for label, run in named)
+    left = ", ".join(f"{number(float(run.loss[-1]) - best, 2)} ({label})" for label, run in named)
     says = (
         f"Each has read {int(runs[0].examples[-1]):,} rows. Updates made: {made}. Loss left above the exact optimum's: "
         f"{left}."

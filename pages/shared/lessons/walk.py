@@ -36,7 +36,7 @@ def _walk(count: int) -> lesson.Lesson:
     slope = float(problem.gradient(run.theta[count])[0])
     made = "1 update" if count == 1 else f"{count} updates"
     figures = lesson.wire(
-        draw.parabola(problem, shown, title="loss J"),
+        draw.parabola(problem, shown, parameter="θ, the slope of the line", title="loss J"),
         gd.figures.fit(problem, [run.theta[count]], [f"after {made}"]),
     )
     sentence = (
