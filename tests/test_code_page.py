@@ -435,6 +435,16 @@ def test_divergence_is_said() -> None:
     assert not re.search(r"\bnan\b", text)
 
 
+def test_the_limit_that_is_said_is_that_of_the_descents_own_loss() -> None:
+    app = opened()
+    control(app, "learning_rate, typed").set_value(0.1)
+    ran(app)
+    # two over the largest eigenvalue of the Hessian of the squared error, with a column of ones for the bias
+    limit = 2 / np.linalg.eigvalsh(2 / 3 * np.c_[EXAMPLE.X, np.ones(3)].T @ np.c_[EXAMPLE.X, np.ones(3)])[-1]
+    assert f"the rate 0.1 is above {limit:.4g}" in said(app)
+    assert [metric.value for metric in app.metric] == ["one diverged", "one diverged"]
+
+
 HOSTILE = "![x](http://evil.example/x) <img src=x> `a` $b$"
 
 

@@ -245,9 +245,10 @@ def pytorch_code(typed: Numbers, chosen: Settings) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Pair:
-    """Both descents, their losses measured alike, the figure, and how far their weights are apart."""
+    """Both descents as they were, and with their losses measured alike; the figure; how far their weights are apart."""
 
     runs: tuple[gd.Run, gd.Run]
+    alike: tuple[gd.Run, gd.Run]
     apart: tuple[float, float]
     figure: str
 
@@ -257,17 +258,19 @@ def _pair(key: str, _numbers: Numbers, _chosen: Settings) -> _Pair:
     textbook, pytorch = snippets.textbook_run(_numbers), snippets.pytorch_run(_numbers, _chosen)
     alike = (textbook, snippets.measured_alike(pytorch))
     drawn = figures.loss_curves(alike, labels=PAIR, against="updates", optimum=False)
-    return _Pair(runs=alike, apart=snippets.weights_apart(textbook, pytorch), figure=chart.to_wire(drawn))
+    apart = snippets.weights_apart(textbook, pytorch)
+    return _Pair(runs=(textbook, pytorch), alike=alike, apart=apart, figure=chart.to_wire(drawn))
 
 
 def both(typed: Numbers, chosen: Settings) -> None:
     """Both descents in one figure, and the difference of their weights as a number."""
     pair = _pair(repr((typed, chosen)), typed, chosen)
-    final, most = pair.apart
+    one = len({run.outcome is gd.Outcome.DIVERGED for run in pair.runs}) == 2
+    final, most = ("one diverged",) * 2 if one else map(_number, pair.apart)
     left, right = st.columns(2)
-    left.metric("Weights apart at the end", _number(final))
-    right.metric("Weights apart at most", _number(most))
-    if most == 0:
+    left.metric("Weights apart at the end", final)
+    right.metric("Weights apart at most", most)
+    if max(pair.apart) == 0:
         st.success(
             "The two descents coincide: the same weights at every recorded update, to the last bit.",
             icon=":material/check:",
@@ -277,13 +280,13 @@ def both(typed: Numbers, chosen: Settings) -> None:
     for label, run in zip(PAIR, pair.runs, strict=True):
         if run.outcome is gd.Outcome.DIVERGED:
             st.error(widgets.plain(f"{label}: {run.explanation}"), icon=":material/trending_up:")
+    ends = "One of the two diverged." if one else f"Their weights end {final} apart, and are {most} apart at most."
     chart.show(
         pair.figure,
         key="code-trap",
-        summary=words.describe_loss(pair.runs, PAIR)
-        + f" Their weights end {_number(final)} apart, and are {_number(most)} apart at most.",
+        summary=f"{words.describe_loss(pair.alike, PAIR)} {ends}",
         height=340,
-        table=lambda: _records(pair.runs),
+        table=lambda: _records(pair.alike),
     )
     st.caption("Both curves show half squared error, whatever loss a descent follows, so that they can be compared.")
 
