@@ -168,10 +168,12 @@ def contour_paths(
     runs: Sequence[Run] | None = None,
     title: str = "loss",
     equal: bool = False,
+    clickable: bool = False,
 ) -> go.Figure:
     """The plane from above: contours at geometrically spaced losses above the lowest, and every path.
 
-    ``equal`` gives both axes the same scale, for parameters in the same unit. ``arrows`` are drawn on top.
+    ``equal`` gives both axes the same scale, for parameters in the same unit. ``clickable``: a click anywhere on the
+    contours is heard. ``arrows`` are drawn on top.
     Raises ValueError for labels or runs that are not one a path.
     """
     scale = _Scale.of(plane, "log", style.escape(title))
@@ -189,7 +191,7 @@ def contour_paths(
             "colorscale": style.SURFACE_SCALE,
             "contours": {"start": low + step, "end": high, "size": step},
             "line": {"width": 0.5, "color": style.NEUTRAL},
-            "hoverinfo": "skip",
+            "hoverinfo": "none" if clickable else "skip",
             "colorbar": {
                 "thickness": 10,
                 "title": {"text": scale.axis_title, "side": "right"},
@@ -217,11 +219,12 @@ def contour_paths(
     u_title, v_title = (style.escape(text, LONGEST_TITLE) for text in plane.axis_titles)
     v_axis: dict[str, Any] = {"title": {"text": v_title}, "range": list(v_range)}
     if equal:
-        v_axis["scaleanchor"] = "x"
+        # the plot shrinks to its ranges, rather than show what was not worked out
+        v_axis |= {"scaleanchor": "x", "constrain": "domain"}
     layout = style.layout(
         revision="contour",
         note=_note(plane, scale),
-        xaxis={"title": {"text": u_title}, "range": list(u_range)},
+        xaxis={"title": {"text": u_title}, "range": list(u_range), **({"constrain": "domain"} if equal else {})},
         yaxis=v_axis,
         annotations=[_arrow(arrow) for arrow in arrows or ()],
     )

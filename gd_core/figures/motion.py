@@ -26,6 +26,7 @@ from gd_core.comparison import Band, distinct_labels
 from gd_core.figures import style
 from gd_core.figures.curves import AXES, Against, position
 from gd_core.figures.landscape import Height, _Scale, _window
+from gd_core.figures.surface import KINDS, LONGEST, arrow_trace, arrow_vectors, steepest_start
 
 if TYPE_CHECKING:
     from gd_core.descent import Run
@@ -105,6 +106,7 @@ class Motion:
     views: tuple[View | None, ...]
     gradients: bool = False
     opens_at: Literal["start", "end"] = "end"
+    arrows: bool = False
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -118,6 +120,7 @@ class Motion:
             "parameters": [style.shorten(name, 24) for name in names[:SHOWN_PARAMETERS]],
             "gradients": self.gradients,
             "opensAt": self.opens_at,
+            "arrows": [[kind, title] for kind, title in KINDS.items() if any(kind in found for found in self._arrows)],
             "runs": [self._run(i) for i in range(len(self.runs))],
             "views": [self._view(view) for view in self.views],
         }
@@ -149,8 +152,9 @@ class Motion:
             "divergedAt": run.diverged_at,
         }
         if self.gradients:
-            gradients = np.array([run.problem.gradient(point) for point in theta])
-            found["gradient"] = _single(gradients[:, :SHOWN_PARAMETERS])
+            found["gradient"] = _single(run.problem.gradients(theta)[:, :SHOWN_PARAMETERS])
+        if self.arrows:
+            found["arrows"] = {kind: _single(vectors).ravel() for kind, vectors in self._arrows[i].items()}
         plane = self._plane
         if plane is not None:
             path = plane.paths[i]
@@ -165,6 +169,18 @@ class Motion:
     @cached_property
     def _plane(self) -> Plane | None:
         return next((view.plane for view in self.views if isinstance(view, OnSurface | OnContour)), None)
+
+    @cached_property
+    def _arrows(self) -> list[dict[str, Array]]:
+        """Each run's arrows at the records that it is shown at."""
+        if not self.arrows or self._plane is None:
+            return [{} for _ in self.runs]
+        longest = LONGEST * min(float(np.ptp(self._plane.u)), float(np.ptp(self._plane.v)))
+        reference = steepest_start(self.runs)
+        return [
+            arrow_vectors(run, np.unique(records), longest=longest, reference=reference)
+            for run, records in zip(self.runs, self.records, strict=True)
+        ]
 
     @cached_property
     def _fits(self) -> bool:
@@ -196,11 +212,12 @@ class Motion:
         window = _window(view.plane, scale)
         only = view.only if isinstance(view, OnSurface) else None
         shown = [i for i in range(len(self.runs)) if only is None or i == only]
+        arrows = [arrow_trace(kind, i, spatial=spatial) for i in shown for kind in self._arrows[i]]
         return {
             "kind": "space" if spatial else "flat",
             "window": [list(side) for side in window[: 3 if spatial else 2]],
             "log": [scale.lowest, scale.epsilon] if spatial and scale.kind == "log" else None,
-            "traces": [trace(i, spatial=spatial) for i in shown for trace in (self._path, self._point)],
+            "traces": [trace(i, spatial=spatial) for i in shown for trace in (self._path, self._point)] + arrows,
         }
 
     def _place(self, i: int, moves: str, spatial: bool) -> dict[str, Any]:
@@ -281,12 +298,16 @@ def synchronised(
     unit: str = "epochs",
     gradients: bool = False,
     opens_at: Literal["start", "end"] = "end",
+    arrows: bool = False,
+    most_ticks: int | None = None,
 ) -> Motion:
     """How figures of these runs move together; ``views`` says of each figure, in order, what it is (None: it stands).
 
     ``unit`` is the clock's: "epochs", "updates" or "examples"; "seconds" counts updates, since what a second holds is
     no record. ``gradients`` adds the first entries of the full gradient to the readout, one gradient a tick.
-    ``opens_at``: what a person sees before they first play; it never plays by itself.
+    ``opens_at``: what a person sees before they first play; it never plays by itself. ``arrows`` adds those of
+    `gd_core.figures.surface` to a problem of two parameters, to be switched on. ``most_ticks``: None keeps the ticks
+    within `MOST_BYTES`.
     Raises ValueError for no runs, labels that are not one a run, and a unit of another name.
     """
     require(len(runs) > 0, "synchronised needs at least one run")
@@ -294,7 +315,7 @@ def synchronised(
     require(unit in AXES, "unit must be one of {}, got {!r}", ", ".join(AXES), unit)
     counted: Unit = "updates" if unit == "seconds" else unit  # type: ignore[assignment]
     places = [position(run, counted) for run in runs]
-    clock = ticks(places, _most_ticks(runs, views, gradients))
+    clock = ticks(places, most_ticks or _most_ticks(runs, views, gradients))
     return Motion(
         runs=tuple(runs),
         labels=tuple(labels) if labels is not None else distinct_labels([run.variant for run in runs]),
@@ -304,6 +325,7 @@ def synchronised(
         views=tuple(views),
         gradients=gradients,
         opens_at=opens_at,
+        arrows=arrows,
     )
 
 

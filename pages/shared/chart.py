@@ -47,7 +47,10 @@ _SCRIPTS = ("loading.js", "readout.js", "motion.js", "moving.js", "player.js", "
 
 @dataclass(frozen=True, kw_only=True)
 class Click:
-    """A click on a point of a figure: which figure, curve and point, where it lies, and the customdata it carries."""
+    """A click on a point of a figure: which figure, curve and point, where it lies, and the customdata it carries.
+
+    ``at``: where a flat figure was pointed at on its own axes, which is seldom exactly on the point.
+    """
 
     figure: int
     curve: int
@@ -56,6 +59,7 @@ class Click:
     y: float | str | None
     z: float | str | None
     customdata: Any
+    at: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,10 +249,18 @@ def _click(payload: Any) -> Click | None:
             if point is None
             else int(point),
             customdata=payload["customdata"],
+            at=_place(payload.get("at")),
             **place,
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _place(at: Any) -> tuple[float, float] | None:
+    if at is None:
+        return None
+    x, y = (float(part) for part in at)
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
 
 
 def _words_and_numbers(key: str, summaries: list[str], table: pd.DataFrame | Callable[[], pd.DataFrame] | None) -> None:

@@ -23,10 +23,13 @@ class Page:
     icon: str
     # The browser's tab takes an emoji: Streamlit would fetch a Material icon for it from another host.
     favicon: str
+    # which experiment of the session it works with
+    slot: str = "data"
 
 
 PAGES = (
     Page(path="app.py", title="Learn", icon=":material/school:", favicon="📉"),
+    Page(path="pages/surface.py", title="Surface", icon=":material/landscape:", favicon="⛰️", slot="surface"),
     Page(path="pages/data.py", title="Data", icon=":material/table_chart:", favicon="🗂️"),
     Page(path="pages/compare.py", title="Compare", icon=":material/compare_arrows:", favicon="⚖️"),
     Page(path="pages/code.py", title="Code", icon=":material/code:", favicon="🧾"),
@@ -71,12 +74,13 @@ def open_page(title: str, *, data: str | None = None) -> Iterator[Frame]:
     chart.serve_files()
     runs.warm_up()
     notes = st.container()
-    with guard():
+    with state.slot(page.slot), guard():
         yield opened
     # below the body in time, above it on the page: a page without data of its own need not wait for the engine
     with guard():
         if not opened.told:
-            opened.data_in_use(state.data_line())
+            with state.slot(page.slot):
+                opened.data_in_use(state.data_line())
         for sentence in state.said():
             notes.warning(widgets.plain(sentence))
         if locks.notice():

@@ -17,6 +17,7 @@ import streamlit as st
 SECTIONS = {
     "data": "the data",
     "preparation": "scaling and validation",
+    "surface": "the surface and the start",
     "presets": "the presets",
     "model": "the model and its loss",
     "budget": "the budget and the seeds",

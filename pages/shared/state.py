@@ -133,13 +133,13 @@ def data_line() -> str:
 
 def view() -> dict[str, Any]:
     """How the person last had the comparison drawn: no part of an experiment, and kept as long as the session."""
-    found: dict[str, Any] = st.session_state.get(_VIEW, {})
+    found: dict[str, Any] = st.session_state.get(_own(_VIEW), {})
     return found
 
 
 def keep_view(options: dict[str, Any]) -> None:
     """Remember how the comparison is drawn."""
-    st.session_state[_VIEW] = options
+    st.session_state[_own(_VIEW)] = options
 
 
 def keep(changed: gd.Experiment) -> None:

@@ -22,16 +22,39 @@ RATES = tuple(
 
 
 def choice(
-    label: str, names: Mapping[str, str] | Sequence[str], chosen: str, *, key: str, help: str | None = None
+    label: str,
+    names: Mapping[str, str] | Sequence[str],
+    chosen: str,
+    *,
+    key: str,
+    help: str | None = None,
+    on_change: Callable[[str], None] | None = None,
 ) -> str:
-    """One of several names, in a menu; ``names`` may map each to the words that are shown."""
+    """One of several names, in a menu; ``names`` may map each to the words that are shown.
+
+    ``on_change`` is called with another choice before the page is drawn again.
+    """
     options = list(names)
     shown: Callable[[str], str] = (lambda name: names[name]) if isinstance(names, Mapping) else str
     found = state.seeded(key, chosen if chosen in options else options[0])
     if st.session_state[found] not in options:  # the options are other ones than when it was chosen
         st.session_state[found] = options[0]
-    picked: str = st.selectbox(label, options, key=found, format_func=shown, help=help, disabled=locks.disabled())
+    picked: str = st.selectbox(
+        label,
+        options,
+        key=found,
+        format_func=shown,
+        help=help,
+        disabled=locks.disabled(),
+        on_change=_later(on_change, found) if on_change else None,
+    )
     return picked
+
+
+def _later(call: Callable[[Any], None], key: str) -> Callable[[], None]:
+    """A callback that hands the widget's value on."""
+
+    return guard()(state.in_this_slot(lambda: call(st.session_state[key])))
 
 
 def segments(

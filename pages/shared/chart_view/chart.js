@@ -120,6 +120,7 @@ class View {
       rest: () => this.figures.forEach(({ box, scenes, json }) => json && settle(box, scenes)),
       ready: () => this.root.dataset.state === "ready",
       settled: (step) => this.data?.steps && this.send("step", step),
+      arrow: (kind, visible) => this.showArrows(kind, visible),
     });
     this.player.take(this.motion);
   }
@@ -131,6 +132,13 @@ class View {
       const changes = figure.moving.map(({ curve, meta }) => ({ curve, place: this.motion.place(index, meta, tick) }));
       move(figure.box, changes, playing);
       figure.tick = tick;
+    }
+  }
+
+  showArrows(kind, visible) {
+    for (const { box, moving } of this.figures) {
+      const curves = (moving ?? []).filter(({ meta }) => meta.kind === kind).map(({ curve }) => curve);
+      if (curves.length) window.Plotly.restyle(box, { visible }, curves);
     }
   }
 
@@ -217,7 +225,10 @@ class View {
     const moving = [...data.entries()]
       .filter(([, { meta }]) => meta?.moves)
       .map(([curve, { meta }]) => ({ curve, meta }));
-    for (const { curve, meta } of moving) Object.assign(data[curve], this.motion.place(index, meta, tick));
+    for (const { curve, meta } of moving) {
+      Object.assign(data[curve], this.motion.place(index, meta, tick));
+      if (meta.kind) data[curve].visible = this.player.arrows.has(meta.kind);
+    }
     return { moving, tick };
   }
 
@@ -231,13 +242,23 @@ class View {
         }
       });
     }
-    box.on("plotly_click", ({ points }) => {
+    box.on("plotly_click", ({ points, event }) => {
       if (!this.data.clicks || !points.length) return;
       const { x, y, z, curveNumber, pointNumber, customdata } = points[0];
       const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value) ?? null;
       const click = { figure: index, curve: curveNumber, point: plain(pointNumber), x, y, z: z ?? null };
-      this.send("click", { ...click, customdata: plain(customdata) });
+      this.send("click", { ...click, at: this.under(index, event), customdata: plain(customdata) });
     });
+  }
+
+  /** Where on its axes a flat figure was pointed at, however far the nearest point is. */
+  under(index, { clientX, clientY }) {
+    const { box, scenes } = this.figures[index];
+    const { xaxis, yaxis } = box._fullLayout;
+    if (scenes.length || !xaxis || !yaxis) return null;
+    const { left, top } = box.getBoundingClientRect();
+    const at = [xaxis.p2d(clientX - left - xaxis._offset), yaxis.p2d(clientY - top - yaxis._offset)];
+    return at.every(Number.isFinite) ? at : null;
   }
 
   cameraName(index, scene) {

@@ -58,8 +58,9 @@ export class Motion {
   }
 
   /** Where a moving trace stands at a tick: its coordinates, by name. */
-  place(index, { moves, run }, tick) {
+  place(index, { moves, run, kind }, tick) {
     if (moves === "fit") return this.fitted(index, run, tick);
+    if (moves === "arrow") return this.arrow(index, run, kind, tick);
     const path = (this.paths[index][run] ??= this.path(this.views[index], this.runs[run]));
     const record = this.runs[run].at[tick];
     const end = Math.min(record + 1, path.length);
@@ -67,6 +68,17 @@ export class Motion {
     // a point that lies where the figure does not reach is not drawn, and least of all drawn elsewhere
     const hidden = moves === "point" && (record >= path.length || !path.inside[record]);
     return Object.fromEntries(path.axes.map(([name, values]) => [name, hidden ? [null] : values.slice(first, last)]));
+  }
+
+  /** An arrow from where a run stands: level in 3D, and none where there is no such point or no such vector. */
+  arrow(index, run, kind, tick) {
+    const { x, y, z } = this.place(index, { moves: "point", run }, tick);
+    const at = 2 * this.runs[run].at[tick];
+    const [dx, dy] = this.runs[run].arrows[kind].subarray(at, at + 2);
+    if (x[0] === null || !x.length || !Number.isFinite(dx + dy)) {
+      return { x: [null], y: [null], ...(z && { z: [null] }) };
+    }
+    return { x: [x[0], x[0] + dx], y: [y[0], y[0] + dy], ...(z && { z: [z[0], z[0]] }) };
   }
 
   path(view, run) {

@@ -23,10 +23,10 @@ const clocks = new Map(); // outlives a view, as its cameras do
 export class Player {
   /**
    * `show(tick, playing)` moves the figures and `rest()` draws them in full after playing; `ready()` says whether they can
-   * be moved; `settled(step)` hears where a person left the clock.
+   * be moved; `settled(step)` hears where a person left the clock; `arrow(kind, shown)` switches arrows on and off.
    */
-  constructor(root, key, { show, rest, ready, settled }) {
-    Object.assign(this, { key, show, rest, ready, settled, playing: false, readoutAt: 0 });
+  constructor(root, key, { show, rest, ready, settled, arrow }) {
+    Object.assign(this, { key, show, rest, ready, settled, arrow, playing: false, readoutAt: 0 });
     this.readout = new Readout();
     this.element = document.createElement("div");
     this.element.className = "gd-player";
@@ -61,6 +61,8 @@ export class Player {
     this.speeds.setAttribute("aria-label", "Speed");
     this.speeds.append(...SPEEDS.map((speed) => new Option(`${speed}×`, speed)));
     this.speeds.addEventListener("change", () => this.remember());
+    this.switches = document.createElement("span");
+    this.switches.className = "gd-switches";
     bar.append(
       button("start", "To the start", "Home"),
       button("back", "Step back", ","),
@@ -70,24 +72,48 @@ export class Player {
       this.scrubber,
       this.place,
       this.speeds,
+      this.switches,
     );
     return bar;
   }
 
   /** Go on with another motion: at the same share of its clock, and playing if it was. */
   take(motion) {
-    const kept = clocks.get(this.key) ?? { share: motion.opensAt === "end" ? 1 : 0, speed: 1 };
+    const kept = clocks.get(this.key) ?? { share: motion.opensAt === "end" ? 1 : 0, speed: 1, arrows: [] };
     this.motion = motion;
     this.tick = motion.tickAt(kept.share);
     this.position = this.tick;
     this.speeds.value = kept.speed;
     this.scrubber.max = motion.last;
+    this.arrows = new Set(kept.arrows);
+    this.offer(motion.arrows ?? []);
     this.readout.take(motion);
     this.label();
   }
 
+  /** A box to tick for each kind of arrow that the motion has. */
+  offer(kinds) {
+    if (String(kinds) === this.offered) return; // a box in use keeps its focus
+    this.offered = String(kinds);
+    this.switches.replaceChildren(
+      ...kinds.map(([kind, title]) => {
+        const label = document.createElement("label");
+        const box = document.createElement("input");
+        Object.assign(box, { type: "checkbox", checked: this.arrows.has(kind) });
+        box.addEventListener("change", () => {
+          this.arrows[box.checked ? "add" : "delete"](kind);
+          this.remember();
+          this.arrow(kind, box.checked);
+        });
+        label.append(box, title);
+        return label;
+      }),
+    );
+  }
+
   remember() {
-    clocks.set(this.key, { share: this.motion.shareAt(this.tick), speed: Number(this.speeds.value) });
+    const share = this.motion.shareAt(this.tick);
+    clocks.set(this.key, { share, speed: Number(this.speeds.value), arrows: [...this.arrows] });
   }
 
   act(name) {

@@ -20,7 +20,7 @@ export class Readout {
   /** Lay the table out for a motion: its runs and columns. */
   take(motion) {
     const parameters = motion.parameters.map((name, j) => [name, ({ parameters }) => shown(parameters[j], 4)]);
-    const columns = [...COLUMNS.filter(([name]) => name !== "gradient" || motion.gradients), ...parameters];
+    const columns = [...COLUMNS.filter(([name]) => told(motion, name)), ...parameters];
     columns.push(["status", ({ status }) => status]);
     this.columns = columns.map(([, text]) => text);
     const titles = columns.map(([name]) => (name === "loss" ? motion.quantity : name));
@@ -52,6 +52,12 @@ export class Readout {
       this.cells[i].at(-1).dataset.status = state.status;
     });
   }
+}
+
+/** Whether a column says something: a surface has neither rows nor epochs, and its whole gradient is shown. */
+function told({ quantity, gradients }, name) {
+  if (name === "gradient") return gradients;
+  return quantity !== "value" || !["epoch", "examples", "gradient norm"].includes(name);
 }
 
 function row(kind, texts) {
