@@ -24,7 +24,7 @@ VIEWS = {
 @pytest.fixture
 def learn(page: Page, app: Server) -> Page:
     page.goto(app.url)
-    # the first visitor of a machine's first server waits for the figures while the engine compiles, though not for words
+    # a machine's first visitor waits for the figures while the engine compiles, though not for the words
     page.locator(".gd-view").nth(len(VIEWS) - 1).wait_for(timeout=120_000)
     wait_ready(page)
     return page
