@@ -74,7 +74,13 @@ class Plane:
 
 
 def plane(
-    problem: Problem, runs: Sequence[Run], *, axes: Axes = (0, 1), resolution: int = 60, margin: float = MARGIN
+    problem: Problem,
+    runs: Sequence[Run],
+    *,
+    axes: Axes = (0, 1),
+    resolution: int = 60,
+    margin: float = MARGIN,
+    window: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Plane:
     """The loss on a plane, with the paths of the runs projected onto it; ``runs`` may be empty.
 
@@ -86,10 +92,10 @@ def plane(
     The window covers the starts, the optimum and the paths. A path that leaves, further from the optimum than three
     times the furthest start, counts only where it is inside three times what the others cover, so that a diverging run
     does not flatten the rest. No path point is moved: those outside the window lie outside. A surface with a ``domain``
-    is shown over that, widened to hold the starts.
+    is shown over that, widened to hold the starts. A ``window`` ((u low, u high), (v low, v high)) is taken as given.
 
     On a quadratic loss the grid comes from the Hessian in closed form, without reading the data.
-    Raises ValueError for a problem with one parameter, and for axes or a resolution out of range.
+    Raises ValueError for a problem with one parameter, and for axes, a resolution or a window out of range.
     """
     require(problem.n_params >= 2, "a plane needs at least 2 parameters, got {}", problem.n_params)
     whole = hasattr(resolution, "__index__") and not isinstance(resolution, bool)
@@ -99,7 +105,11 @@ def plane(
     origin, directions, titles = _span(problem, runs, axes, anchor, starts)
     flat = _Flat(problem, origin, directions)
     paths = tuple(_path(problem, flat, run) for run in runs)
-    u, v = _window(problem, flat, paths, anchor, starts, resolution, margin)
+    if window is None:
+        u, v = _window(problem, flat, paths, anchor, starts, resolution, margin)
+    else:
+        require(all(low < high for low, high in window), "window must be two ascending pairs, got {!r}", window)
+        u, v = (np.linspace(low, high, resolution) for low, high in window)
     grid = np.column_stack([np.tile(u, resolution), np.repeat(v, resolution)])
     with np.errstate(all="ignore"):
         loss = flat.values(grid).reshape(resolution, resolution)

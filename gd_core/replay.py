@@ -60,6 +60,23 @@ class Replay:
         """``after`` - ``before``, (k, n_params)."""
         return np.asarray(self.after - self.before)
 
+    @property
+    def angle(self) -> Vector:
+        """Between ``gradient`` and ``full_gradient``, in degrees, (k,); NaN where one of them is zero.
+
+        2 atan2(|a - b|, |a + b|) of the unit vectors a and b, which is accurate for small angles too (Kahan, 2006).
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            a, b = (_unit(vectors) for vectors in (self.gradient, self.full_gradient))
+            apart, along = np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)
+        return np.asarray(np.degrees(2 * np.arctan2(apart, along)))
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    # scaled by the largest entry first, so that a diverging gradient does not overflow the squares
+    scaled = vectors / np.max(np.abs(vectors), axis=1, keepdims=True)
+    return np.asarray(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
+
 
 def replay(run: Run, updates: Iterable[int]) -> Replay:
     """What the given updates of a run did; they ascend, each once, from 1 to the run's last recorded update.

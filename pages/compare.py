@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import frame, runs, show, state, take_away, variant_controls
+from pages.shared import frame, microscope, runs, show, state, take_away, variant_controls
 
 with frame.open_page("Compare") as page:
     st.title("Compare")
@@ -21,9 +21,10 @@ with frame.open_page("Compare") as page:
         if compared is not None:
             show.fairness(experiment, compared)
             options = variant_controls.view_options(compared)
-            figures = show.views(experiment, compared, options)
+            figures = show.views(experiment, compared, options, microscope.follow if microscope.is_open() else None)
             if options["theory"]:
                 show.theory(compared)
+            microscope.section(experiment, compared, options["axes"])
             st.header("What each one cost")
             show.table(compared)
             st.header("Coefficients in the data's own units")

@@ -11,6 +11,7 @@ from gd_core.figures.curves import gradient_norms, learning_rates, loss_curves
 from gd_core.figures.data import correlations, eigenvalues, fit, scatter
 from gd_core.figures.export import to_html
 from gd_core.figures.landscape import Arrow, contour_paths, surface_paths, surface_scenes
+from gd_core.figures.microscope import close_up, describe_update, update_on_contour
 from gd_core.figures.motion import Motion, OnContour, OnCurve, OnFit, OnSurface, synchronised
 from gd_core.figures.style import escape, look, note_of, shorten
 
@@ -21,8 +22,10 @@ __all__ = [
     "OnCurve",
     "OnFit",
     "OnSurface",
+    "close_up",
     "contour_paths",
     "correlations",
+    "describe_update",
     "eigenvalues",
     "escape",
     "fit",
@@ -38,4 +41,5 @@ __all__ = [
     "synchronised",
     "text",
     "to_html",
+    "update_on_contour",
 ]

@@ -18,6 +18,8 @@ from pages.shared import chart, state, widgets
 
 # seconds of one core that a changed setting may cost, by a generous estimate: a room shares two
 PATIENCE = 20
+# updates that are replayed together, as the microscope steps from one to the next, and the rows they may read
+NEIGHBOURS, MOST_ROWS_REPLAYED = 16, 100_000
 # as many as `gd.tune` tries
 RATES_TRIED = 25
 
@@ -207,6 +209,22 @@ def _prediction(key: str, _run: gd.Run) -> gd.Prediction:
 
 def _settings(problem: gd.Regression) -> list[Any]:
     return [getattr(problem, field.name) for field in fields(problem) if field.name != "dataset"]
+
+
+def replayed(experiment: gd.Experiment, compared: gd.Comparison, variant: int, update: int) -> tuple[gd.Replay, int]:
+    """An update of a variant's run, replayed, and its place in that replay: its neighbours are asked for next."""
+    run = compared.runs[variant]
+    rows = run.variant.sampling.rows_per_update(compared.problem.n_samples)
+    many = NEIGHBOURS if rows * NEIGHBOURS <= MOST_ROWS_REPLAYED else 1
+    first = update - (update - 1) % many
+    last = min(first + many - 1, int(run.updates[-1]))
+    fingerprint = compared.problem.dataset.fingerprint
+    return _replayed(experiment.key, fingerprint, variant, first, last, run), update - first
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _replayed(key: str, fingerprint: str, variant: int, first: int, last: int, _run: gd.Run) -> gd.Replay:
+    return gd.replay(_run, range(first, last + 1))
 
 
 def ravine(compared: gd.Comparison) -> Any:

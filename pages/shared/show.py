@@ -180,8 +180,16 @@ def limits(problem: gd.Regression) -> Callable[[gd.Variant], Limits]:
     return known
 
 
-def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[str, Any]) -> dict[str, str]:
-    """Loss curves, surface, contours and fit of a comparison, in one view; the figures by name."""
+def views(
+    experiment: gd.Experiment,
+    compared: gd.Comparison,
+    options: Mapping[str, Any],
+    on_step: Callable[[chart.Step], None] | None = None,
+) -> dict[str, str]:
+    """Loss curves, surface, contours and fit of a comparison, in one view that a player moves; the figures by name.
+
+    ``on_step`` is called where a person leaves the player.
+    """
     labels, runs_ = compared.labels, compared.runs
     plane = None
     if compared.problem.n_params > 1:
@@ -203,6 +211,7 @@ def views(experiment: gd.Experiment, compared: gd.Comparison, options: Mapping[s
         height=440,
         table=lambda: trace(compared),
         motion=runs.motion(experiment, compared, plane, options),
+        on_step=on_step,
     )
     middle = ["Surface", "Contours"] if len(together) == 4 else [f"Figure {i}" for i in range(2, len(together))]
     return dict(zip(["Loss", *middle, "Fit"], together, strict=True))
