@@ -189,12 +189,14 @@ def compare(
     *,
     seeds: int = 1,
     progress: Callable[[float], None] | None = None,
+    records: int | None = None,
 ) -> Comparison:
     """Run several variants on one problem with one budget, each with ``seeds`` seeds.
 
     Repeat r of a variant uses its seed + r, so with equal seeds the r-th repeat of every variant sees the same order of
     rows. The numbers are those of running each alone. Several runs spread over cores with joblib (threads, since the
     loop releases the GIL); ``joblib.parallel_config`` chooses another backend.
+    ``records`` is `descend`'s, for each run: many seeds need not keep every path in full.
     Raises ValueError for no variant, for seeds below 1, and for what `descend` raises.
     """
     require(len(variants) >= 1, "compare needs at least one variant")
@@ -203,7 +205,7 @@ def compare(
     for variant in variants:
         require(isinstance(variant, Variant), "variants must be Variants, got {!r}", variant)
     jobs = [dataclasses.replace(variant, seed=variant.seed + r) for variant in variants for r in range(seeds)]
-    runs = run_all(problem, jobs, budget, progress=progress)
+    runs = run_all(problem, jobs, budget, progress=progress, records=records)
     repeats = tuple(tuple(runs[i * seeds : (i + 1) * seeds]) for i in range(len(variants)))
     return Comparison(problem=problem, variants=tuple(variants), budget=budget, repeats=repeats)
 
@@ -215,6 +217,7 @@ def run_all(
     *,
     n_jobs: int | None = None,
     progress: Callable[[float], None] | None = None,
+    records: int | None = None,
 ) -> list[Run]:
     """One run of each variant, in order; over cores where there are enough of them to repay it."""
     if len(variants) < 8:
@@ -222,7 +225,7 @@ def run_all(
         done: list[Run] = []
         for i, variant in enumerate(variants):
             within = None if progress is None else _share(progress, i, len(variants))
-            done.append(descend(problem, variant, budget, progress=within))
+            done.append(descend(problem, variant, budget, progress=within, records=records))
         return done
     import joblib
 
@@ -230,7 +233,7 @@ def run_all(
     _ = problem.kernel, problem.quadratic
     parallel = joblib.Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
     runs: list[Run] = []
-    for run in parallel(joblib.delayed(descend)(problem, variant, budget) for variant in variants):
+    for run in parallel(joblib.delayed(descend)(problem, variant, budget, records=records) for variant in variants):
         runs.append(run)
         if progress is not None:
             progress(len(runs) / len(variants))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 # 2,000 points: more than a chart is wide, and 16 kB a parameter whatever the length of the run
 MOST_RECORDS = 2000
+FEWEST_RECORDS = 10
 # the furthest that a parameter can be and still be recorded: the square of a gradient there is still a number
 UNUSABLE = 1e75
 # losses of single rows that may be worked out for a record: some 40 ms
@@ -493,9 +494,17 @@ def _read_only(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return points
 
 
-def descend(problem: Problem, variant: Variant, budget: Budget, *, progress: Progress | None = None) -> Run:
+def descend(
+    problem: Problem,
+    variant: Variant,
+    budget: Budget,
+    *,
+    progress: Progress | None = None,
+    records: int | None = None,
+) -> Run:
     """Run one variant on a problem until it converges, diverges or spends its budget.
 
+    ``records``: how many update counts are recorded at most, for fewer than usual; what is recorded stays the same.
     ``progress`` is called with the share of the budget that is spent, from 0 to 1, a few times a second at most.
     The same problem, variant and budget give the same numbers to the last bit.
     Raises ValueError for something that is no variant or budget, a batch larger than the data, a start of the wrong
@@ -503,14 +512,16 @@ def descend(problem: Problem, variant: Variant, budget: Budget, *, progress: Pro
     """
     require(isinstance(variant, Variant), "variant must be a Variant, got {!r}", variant)
     require(isinstance(budget, Budget), "budget must be a Budget, such as Budget(epochs=20), got {!r}", budget)
-    descent = _Descent(problem, variant, budget)
+    enough = records is None or whole_number("records", records) >= FEWEST_RECORDS
+    require(enough, "records must be at least {}, got {!r}", FEWEST_RECORDS, records)
+    descent = _Descent(problem, variant, budget, records)
     return descent.run(progress)
 
 
 class _Descent:
     """The state of one descent: what `advance` is called with, stretch after stretch."""
 
-    def __init__(self, problem: Problem, variant: Variant, budget: Budget) -> None:
+    def __init__(self, problem: Problem, variant: Variant, budget: Budget, records: int | None = None) -> None:
         self.problem, self.variant, self.budget = problem, variant, budget
         sampling = variant.sampling
         self.n_samples = problem.n_samples
@@ -533,7 +544,8 @@ class _Descent:
             hessian, linear = problem.quadratic.hessian, problem.quadratic.linear
             self.kernel = replace(self.kernel, gradient=quadratic_gradient, X=hessian, y=linear, n_samples=1)
         examples = int(sampling.examples_at(self.total, self.n_samples))
-        self.record_at = np.append(record_points(self.total, _most_records(problem, examples)), -1)
+        most = min(_most_records(problem, examples), MOST_RECORDS if records is None else records)
+        self.record_at = np.append(record_points(self.total, most), -1)
         self.thetas = np.empty((len(self.record_at), problem.n_params))
         self.thetas[0] = self.theta
         self.used = np.zeros(len(self.record_at))

@@ -41,6 +41,30 @@ def test_the_runs_are_those_of_each_variant_alone(seeds: int) -> None:
     assert found.runs == tuple(repeat[0] for repeat in found.repeats)
 
 
+@pytest.mark.parametrize("model", ["linear", "mlp"])
+@pytest.mark.parametrize("records", [10, 37])
+def test_fewer_records_are_some_of_the_same(model: str, records: int) -> None:
+    settings = {"seeds": 4, "budget": gd.Budget(updates=333)}
+    whole = gd.compare(problem(model=model), variants(), **settings)
+    fewer = gd.compare(problem(model=model), variants(), **settings, records=records)
+    for repeat, thinned in zip(whole.repeats, fewer.repeats, strict=True):
+        for run, short in zip(repeat, thinned, strict=True):
+            assert records // 2 <= len(short.updates) <= records
+            assert (short.updates[0], short.updates[-1]) == (0, 333)
+            kept = np.isin(run.updates, short.updates)
+            for name in ("updates", "examples", "epochs", "theta", "learning_rate", "loss"):
+                np.testing.assert_array_equal(getattr(run, name)[kept], getattr(short, name))
+    names = ["final loss", "loss, lowest", "loss, highest", "distance to optimum", "examples seen"]
+    kept_names = [name for name in names if name in whole.table()]
+    np.testing.assert_array_equal(whole.table()[kept_names], fewer.table()[kept_names])
+
+
+@pytest.mark.parametrize("records", [9, 0, -1, 10.5])
+def test_too_few_records_are_refused(records: float) -> None:
+    with pytest.raises(ValueError, match="records"):
+        gd.compare(problem(), variants(), BUDGET, records=records)
+
+
 def test_seed_by_seed_all_variants_read_the_same_rows() -> None:
     found = gd.compare(problem(), variants(), BUDGET, seeds=3)
     for r in range(3):
