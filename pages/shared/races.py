@@ -41,30 +41,30 @@ RACES: dict[str, Race] = {
     ),
     "ravine-race": Race(
         title="Momentum in a ravine",
-        look_for="The same rate three times. Plain descent jumps from wall to wall; momentum adds up what the walls "
-        "agree on, overshoots, and still arrives first.",
+        look_for="The same rate three times. Plain descent crawls along the flat floor; momentum adds up what the "
+        "updates agree on, overshoots, and still arrives sooner; Nesterov looks ahead and overshoots less.",
         experiment=_race(
             "ravine",
             (
-                _racer("plain", gd.SGD(), 0.07),
+                _racer("plain", gd.SGD(), 0.02),
                 _racer("momentum", MOMENTUM, 0.02),
                 _racer("Nesterov", NESTEROV, 0.02),
             ),
-            300,
+            500,
         ),
     ),
     "valley-race": Race(
         title="Six rules in a curved valley",
         look_for="Falling into Rosenbrock's valley is quick; following its flat floor to (1, 1) is what takes long. "
-        "The rates are not the same: each rule has one that suits it.",
+        "The rates differ, as the rules measure their steps differently: compare the ways they go.",
         experiment=_race(
             "rosenbrock",
             (
                 _racer("plain", gd.SGD(), 0.001),
                 _racer("momentum", MOMENTUM, 0.001),
                 _racer("Nesterov", NESTEROV, 0.001),
-                _racer("Adagrad", gd.Adagrad(), 0.5),
-                _racer("RMSprop", gd.RMSprop(), 0.02),
+                _racer("Adagrad", gd.Adagrad(), 1.0),
+                _racer("RMSprop", gd.RMSprop(), 0.005),
                 _racer("Adam", gd.Adam(), 0.05),
             ),
             2000,
@@ -73,7 +73,8 @@ RACES: dict[str, Race] = {
     "noise-race": Race(
         title="Noise",
         look_for="One racer sees the exact gradient, one a noisy one, and one the mean of 16 noisy ones. With a "
-        "constant rate noise never lets a racer rest: it wanders around the minimum, the less the more it averages.",
+        "constant rate noise never lets a racer rest: it wanders around the minimum, and averaging 16 keeps it, on "
+        "average, at about a sixteenth of the height.",
         experiment=_race(
             "booth",
             (
@@ -81,7 +82,7 @@ RACES: dict[str, Race] = {
                 _racer("noisy", gd.SGD(), 0.03, gd.Stochastic()),
                 _racer("mean of 16", gd.SGD(), 0.03, gd.MiniBatch(16)),
             ),
-            300,
+            600,
             noise=15.0,
         ),
     ),

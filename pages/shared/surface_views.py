@@ -11,7 +11,8 @@ import streamlit as st
 
 import gd_core as gd
 from gd_core.figures import text as words
-from pages.shared import chart, runs, show, surface_controls, take_away
+from gd_core.figures.style import number
+from pages.shared import chart, runs, show, surface_controls, take_away, widgets
 
 # 500 updates one by one; longer races are shown at so many of them
 MOST_TICKS = 501
@@ -118,12 +119,17 @@ def _clicked(click: chart.Click) -> None:
 def outcome(experiment: gd.Experiment, drawn: Drawn) -> None:
     """Where each racer ended, at what cost and why; and what to take away."""
     st.header("How each one ended")
-    _table(drawn.compared)
-    take_away.section(
-        experiment, drawn.compared, dict(zip(("Surface", "Contours", "Values"), drawn.figures, strict=True))
-    )
-
-
-def _table(compared: gd.Comparison) -> None:
-    frame = compared.table()
-    st.dataframe(frame)
+    frame = drawn.compared.table().drop(columns="examples seen").rename(columns={"final loss": "final value"})
+    why = frame.pop("why")
+    reached = frame["updates to tolerance"]
+    frame["updates to tolerance"] = [number(count) if count == count else "not reached" for count in reached]
+    digits = {name: st.column_config.NumberColumn(format="%.6g") for name in frame if frame[name].dtype.kind == "f"}
+    st.dataframe(frame, column_config=digits)
+    for label, run, sentence in zip(drawn.compared.labels, drawn.compared.runs, why, strict=True):
+        text = f"{label}: {sentence}"
+        if run.outcome is gd.Outcome.DIVERGED:
+            st.error(widgets.plain(text), icon=":material/trending_up:")
+        else:
+            st.text(text, wrap=True)
+    figures = dict(zip(("Surface", "Contours", "Values"), drawn.figures, strict=True))
+    take_away.section(experiment, drawn.compared, figures)

@@ -100,7 +100,8 @@ def _download(label: str, make: Callable[[], str], name: str, kind: str) -> None
 
 def _script(experiment: gd.Experiment, compared: gd.Comparison, language: str) -> str | None:
     try:
-        return gd.script(experiment, language, compared.problem.dataset)
+        # a surface has no data set
+        return gd.script(experiment, language, getattr(compared.problem, "dataset", None))
     except ValueError as problem:
         st.caption(widgets.plain(f"No {LANGUAGES[language]} script: {problem}"))
         return None
