@@ -173,6 +173,7 @@ class View {
     this.queue = this.queue
       .then(() => this.drawNow())
       .catch((error) => {
+        if (!this.data) return; // taken away while it was being drawn
         this.root.dataset.state = "failed";
         this.message.textContent = "This chart could not be drawn. Reload the page to try again.";
         console.error(error);
@@ -297,6 +298,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!views.has(parentElement)) views.set(parentElement, new View(parentElement));
   views.get(parentElement).update(data, setTriggerValue);
   return () => {
+    // Streamlit also ends a call that newer data have overtaken; the view is gone only with its place in the page.
+    if (parentElement.isConnected) return;
     views.get(parentElement)?.destroy();
     views.delete(parentElement);
   };
