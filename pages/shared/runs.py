@@ -6,18 +6,28 @@ alone and large arrays by a sample. Every cache is bounded, since a server has a
 
 from __future__ import annotations
 
+import html
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 
 import gd_core as gd
 from pages.shared import chart, state, widgets
+from pages.shared.shelf import Shelf
 
 # seconds of one core that a changed setting may cost, by a generous estimate: a room shares two
 PATIENCE = 20
+# of about a gigabyte
+COMPARISON_BYTES = 200_000_000
+# with several seeds: 16 MB of paths a comparison, and points enough for a curve
+NUMBERS_KEPT, RECORDS_KEPT = 2_000_000, (50, 400)
+# nobody needs to be told how far a comparison is that is done by then
+SECONDS_IN_SILENCE = 0.5
 # updates that are replayed together, as the microscope steps from one to the next, and the rows they may read
 NEIGHBOURS, MOST_ROWS_REPLAYED = 16, 100_000
 # as many as `gd.tune` tries
@@ -87,10 +97,42 @@ def _problem(key: str, fingerprint: str, _model: gd.Model, _data: gd.Dataset) ->
     return _model.build(_data)
 
 
-def comparison(experiment: gd.Experiment, data: gd.Dataset) -> gd.Comparison:
-    """The experiment, run. Raises ValueError with a sentence for the page."""
-    check_patience(experiment, problem(experiment, data))
-    return _comparison(experiment.key, data.fingerprint, experiment, data)
+def comparison(
+    experiment: gd.Experiment, data: gd.Dataset, progress: Callable[[float], None] | None = None
+) -> gd.Comparison:
+    """The experiment, run; ``progress`` is told the share done. Raises ValueError with a sentence for the page."""
+    model = problem(experiment, data)
+    check_patience(experiment, model)
+
+    def compare() -> gd.Comparison:
+        return gd.compare(
+            model,
+            experiment.variants,
+            experiment.budget,
+            seeds=experiment.seeds,
+            progress=progress,
+            records=_records(experiment, model),
+        )
+
+    return _comparisons().get((experiment.key, data.fingerprint), compare)
+
+
+@st.cache_resource(show_spinner=False)
+def _comparisons() -> Shelf[gd.Comparison]:
+    return Shelf(weigh=_bytes, most=COMPARISON_BYTES)
+
+
+def _bytes(compared: gd.Comparison) -> int:
+    # beside theta a record has its update, examples, epoch and rate, and in time its losses and gradient norm
+    return sum(run.theta.nbytes + 7 * run.updates.nbytes for repeat in compared.repeats for run in repeat)
+
+
+def _records(experiment: gd.Experiment, problem: gd.Regression) -> int | None:
+    """How many points of each path are kept: all of the usual ones for one seed, fewer where there are many runs."""
+    if experiment.seeds == 1:
+        return None
+    runs = experiment.seeds * len(experiment.variants)
+    return int(np.clip(NUMBERS_KEPT // (runs * problem.n_params), *RECORDS_KEPT))
 
 
 def check_patience(experiment: gd.Experiment, problem: gd.Regression, *, repeats: int = 1) -> None:
@@ -115,11 +157,6 @@ def _seconds(problem: gd.Regression, variant: gd.Variant, budget: gd.Budget) -> 
     return updates * (100e-9 + rows * (5e-9 + 2e-9 * problem.n_params)) + epochs * (4e-6 + 15e-9 * problem.n_samples)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _comparison(key: str, fingerprint: str, _experiment: gd.Experiment, _data: gd.Dataset) -> gd.Comparison:
-    return gd.compare(problem(_experiment, _data), _experiment.variants, _experiment.budget, seeds=_experiment.seeds)
-
-
 def plane(experiment: gd.Experiment, compared: gd.Comparison, axes: Any) -> gd.Plane:
     """The loss surface under the paths of a comparison."""
     return _plane(experiment.key, compared.problem.dataset.fingerprint, repr(axes), compared, axes)
@@ -142,6 +179,19 @@ def figures(
 
     Without a plane there are neither surface nor contours.
     """
+    return [drawn for drawn, _ in _drawn(experiment, compared, plane, options)]
+
+
+def notes(
+    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]
+) -> list[str]:
+    """What each figure of `figures` leaves out or takes for granted, as plain text; "" for nothing."""
+    return [note for _, note in _drawn(experiment, compared, plane, options)]
+
+
+def _drawn(
+    experiment: gd.Experiment, compared: gd.Comparison, plane: gd.Plane | None, options: Mapping[str, Any]
+) -> list[tuple[str, str]]:
     fingerprint = compared.problem.dataset.fingerprint
     return _figures(experiment.key, fingerprint, repr(sorted(options.items())), compared, plane, options)
 
@@ -149,11 +199,12 @@ def figures(
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _figures(
     key: str, fingerprint: str, options_key: str, _compared: gd.Comparison, _plane: gd.Plane | None, _options: Any
-) -> list[str]:
+) -> list[tuple[str, str]]:
     labels, runs = _compared.labels, _compared.runs
     fit = gd.figures.fit(_compared.problem, [run.final for run in runs], labels)
     together = [_loss_curves(_compared, _options), *_landscapes(_compared, _plane, _options), fit]
-    return [chart.to_wire(figure) for figure in together]
+    # a note may quote names, escaped as a figure needs them
+    return [(chart.to_wire(figure), html.unescape(gd.figures.note_of(figure))) for figure in together]
 
 
 def motion(
@@ -296,8 +347,16 @@ def problem_or_sentence(experiment: gd.Experiment, data: gd.Dataset) -> gd.Regre
 
 
 def comparison_or_sentence(experiment: gd.Experiment, data: gd.Dataset) -> gd.Comparison | None:
-    """The experiment, run, or None and a sentence in place."""
-    return or_sentence(lambda: comparison(experiment, data))
+    """The experiment, run, or None and a sentence in place; one that takes long shows how far it is."""
+    place, started = st.empty(), time.perf_counter()
+
+    def progress(share: float) -> None:
+        if time.perf_counter() - started > SECONDS_IN_SILENCE:
+            place.progress(min(share, 1.0), text="Descending …")
+
+    found = or_sentence(lambda: comparison(experiment, data, progress))
+    place.empty()
+    return found
 
 
 @st.cache_resource(show_spinner=False)

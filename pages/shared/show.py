@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +214,19 @@ def views(
         on_step=on_step,
     )
     middle = ["Surface", "Contours"] if len(together) == 4 else [f"Figure {i}" for i in range(2, len(together))]
-    return dict(zip(["Loss", *middle, "Fit"], together, strict=True))
+    names = ["Loss", *middle, "Fit"]
+    _notes(names, runs.notes(experiment, compared, plane, options))
+    return dict(zip(names, together, strict=True))
+
+
+def _notes(names: Sequence[str], notes: Sequence[str]) -> None:
+    """What the figures leave out, once each, below them."""
+    said: dict[str, list[str]] = {}
+    for name, note in zip(names, notes, strict=True):
+        if note:
+            said.setdefault(note, []).append(name)
+    if said:
+        st.caption("  \n".join(widgets.plain(f"{' and '.join(where)}: {note}") for note, where in said.items()))
 
 
 def trace(compared: gd.Comparison) -> pd.DataFrame:
