@@ -669,21 +669,23 @@ class _Descent:
     def _finish(self, status: int, stopped_by: str, seconds: float) -> Run:
         updates = self.record_at[: self.recorded].copy()
         diverged_at = None
-        if status in (ESCAPED, LOST):
+        if status == ESCAPED:
+            # recorded ahead of its turn
+            updates[-1] = self.done
+            diverged_at = self.done
+        elif status == LOST:
+            diverged_at = self.done + 1
+        elif status == STUCK:
+            stopped_by = "search"
+        if diverged_at is not None:
             outcome = Outcome.DIVERGED
-            diverged_at = self.done if status == ESCAPED else self.done + 1
-            if status == ESCAPED:
-                # recorded ahead of its turn
-                updates[-1] = self.done
         else:
             outcome = Outcome.BUDGET_SPENT if status == RUNNING else Outcome.CONVERGED
-            if updates[-1] < self.done:
-                self.thetas[self.recorded] = self.theta
-                last_rate = self._rates(self.done - 1, 1)[0]
-                self.used[self.recorded] = last_rate if self.search == NO_SEARCH else self.used[self.recorded - 1]
-                updates = np.append(updates, self.done)
-            if status == STUCK:
-                stopped_by = "search"
+        if updates[-1] < self.done:
+            self.thetas[self.recorded] = self.theta
+            last_rate = self._rates(self.done - 1, 1)[0]
+            self.used[self.recorded] = last_rate if self.search == NO_SEARCH else self.used[self.recorded - 1]
+            updates = np.append(updates, self.done)
         if self.search != NO_SEARCH and self.recorded > 1:
             # the rate that the first update found, rather than the first one it tried
             self.used[0] = self.used[1]

@@ -46,8 +46,7 @@ class Sampling:
     def examples_at(self, updates: npt.ArrayLike, n_samples: int) -> npt.NDArray[np.int64]:
         """How many rows were read by the time of each update count, shape (k,)."""
         epochs, within = np.divmod(np.asarray(updates, dtype=np.int64), self.updates_per_epoch(n_samples))
-        per_epoch = self.examples_per_epoch(n_samples)
-        return epochs * per_epoch + np.minimum(within * self.rows_per_update(n_samples), per_epoch)
+        return epochs * self.examples_per_epoch(n_samples) + within * self.rows_per_update(n_samples)
 
     def orders(self, n_samples: int, seed: int) -> Iterator[Order]:
         """The row order of the first epoch, the second, and so on without end."""

@@ -199,6 +199,40 @@ def test_the_fused_kernel_is_the_general_loop_to_the_last_bit(
             assert bits(fused) == bits(general)
 
 
+@pytest.mark.parametrize(
+    ("size", "l2", "rate"),
+    # what drives the parameters away: large features, or the penalty alone beside features that hardly count
+    [(1e3, 0.0, 3e-6), (1e3, 0.2, 1e-6), (1e-6, 2.0, 1.3), (1e-6, 1.0, 2.5)],
+)
+def test_no_way_out_passes_the_fused_kernel_unseen(size: float, l2: float, rate: float) -> None:
+    X, y = random_data(20)
+    problem = plain(size * X, y, l2=l2)
+    for limit in (3.0, 5.0, 1e3, 1e12, 1e300):
+        fused, general = (
+            gd.descend(
+                problem,
+                gd.Variant(sampling=gd.Stochastic(), rule=rule, schedule=gd.Constant(rate), start=(1.0, -1.0, 2.0)),
+                gd.Budget(epochs=100, divergence=limit),
+            )
+            for rule in (gd.SGD(), GeneralSGD())
+        )
+        assert bits(fused) == bits(general)
+        assert fused.outcome is gd.Outcome.DIVERGED
+
+
+@pytest.mark.parametrize("rule", [gd.SGD(), GeneralSGD(), UncompiledSGD()], ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize("sampling", [gd.Batch(), gd.Stochastic()], ids=repr)
+def test_the_last_point_before_the_unusable_is_recorded(rule: gd.SGD, sampling: Any) -> None:
+    # theta <- -1.1 theta on x = 1 and y = 0: past 1e75 long after the record has become sparse
+    problem = plain([1.0, 1.0], [0.0, 0.0])
+    variant = gd.Variant(sampling=sampling, rule=rule, schedule=gd.Constant(2.1), start=(1.0,))
+    run = gd.descend(problem, variant, gd.Budget(updates=5000, divergence=1e300))
+    last = int(75 / np.log10(1.1))
+    assert (run.diverged_at, run.updates[-1]) == (last + 1, last)
+    assert len(run.updates) < last
+    assert run.final[0] == pytest.approx((-1.1) ** last, rel=1e-10)
+
+
 @pytest.mark.parametrize("sampling", [gd.Batch(), gd.Stochastic(), gd.MiniBatch(4)], ids=repr)
 def test_an_uncompiled_rule_gives_the_same_numbers(sampling: Any) -> None:
     problem = gd.Regression(gd.Dataset(*random_data(12)))
