@@ -31,7 +31,6 @@ const CONFIG = {
 };
 
 const cameras = new Map(); // outlives a view, so that a page left and opened again shows what was last looked at
-const views = new WeakMap();
 
 /** The page's theme as a Plotly template for a figure this wide: whatever a figure states itself wins over it. */
 function themeOf(element, width) {
@@ -295,12 +294,15 @@ class View {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  if (!views.has(parentElement)) views.set(parentElement, new View(parentElement));
-  views.get(parentElement).update(data, setTriggerValue);
+  if (!(parentElement.gdView instanceof View)) {
+    parentElement.gdView?.destroy(); // an older version of this file made it, before the server was started anew
+    parentElement.gdView = new View(parentElement);
+  }
+  parentElement.gdView.update(data, setTriggerValue);
   return () => {
     // Streamlit also ends a call that newer data have overtaken; the view is gone only with its place in the page.
     if (parentElement.isConnected) return;
-    views.get(parentElement)?.destroy();
-    views.delete(parentElement);
+    parentElement.gdView?.destroy();
+    delete parentElement.gdView;
   };
 }
