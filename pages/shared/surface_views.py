@@ -12,7 +12,7 @@ import streamlit as st
 import gd_core as gd
 from gd_core.figures import text as words
 from gd_core.figures.style import number
-from pages.shared import chart, runs, show, surface_controls, take_away, widgets
+from pages.shared import chart, runs, show, state, surface_controls, take_away, widgets
 
 # 500 updates one by one; longer races are shown at so many of them
 MOST_TICKS = 501
@@ -104,7 +104,7 @@ def views(drawn: Drawn, options: Mapping[str, Any]) -> None:
         height=400,
         columns=2,
         motion=drawn.motion,
-        on_click=_clicked,
+        on_click=state.in_this_slot(_clicked),
         table=lambda: show.trace(drawn.compared),
     )
     if options["log_value"] and not _positive(drawn.compared):

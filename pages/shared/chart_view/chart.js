@@ -200,6 +200,7 @@ class View {
         layout.uirevision ??= "kept";
         for (const trace of data) if (SPATIAL.has(trace.type)) layout[trace.scene ?? "scene"] ??= {};
         figure.scenes = Object.keys(layout).filter((name) => /^scene\d*$/.test(name));
+        if (figure.json) this.keepCameras(index);
         for (const scene of figure.scenes) {
           const camera = cameras.get(this.cameraName(index, scene));
           if (camera) layout[scene].camera = camera;
@@ -264,6 +265,16 @@ class View {
   cameraName(index, scene) {
     const { key, together } = this.data;
     return JSON.stringify(together ? [key] : [key, index, scene]);
+  }
+
+  /** Remember where scenes that a person has moved are looked at from now: the wheel goes on after its last event. */
+  keepCameras(index) {
+    const { box, scenes } = this.figures[index];
+    for (const scene of scenes) {
+      const name = this.cameraName(index, scene);
+      const live = box._fullLayout?.[scene]?._scene?.getCamera();
+      if (live && cameras.has(name)) cameras.set(name, live);
+    }
   }
 
   /** Remember where a scene is looked at from and, if cameras go together, show the others from there. */
