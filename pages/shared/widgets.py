@@ -107,7 +107,8 @@ def whole(label: str, value: int, *, key: str, least: int, most: int, help: str 
     """A whole number between two bounds; a value outside them, left from other data, is brought to the nearest."""
     found = state.seeded(key, value)
     wanted = int(st.session_state[found])
-    st.session_state[found] = min(max(wanted, least), most)
+    if not least <= wanted <= most:
+        st.session_state[found] = min(max(wanted, least), most)
     number = int(st.number_input(label, least, most, step=1, key=found, help=help, disabled=locks.disabled()))
     if number != wanted:
         st.caption(f"{label}: {wanted:,} does not go here, and {number:,} took its place.")
@@ -160,18 +161,24 @@ def learning_rate(
 
     ``largest`` and ``best`` are marked below the slider: the largest stable rate, and the best.
     """
-    slider, box = state.key(f"{key}-slider"), state.key(f"{key}-box")
-    if box not in st.session_state:
-        st.session_state[box] = float(value)
-        st.session_state[slider] = _nearest(value)
+    rate, moved = state.seeded(f"{key}-value", float(value)), state.seeded(f"{key}-moved", (0, 0))
+    # Each gets a new name when the other is used. Under the same name, a slider that is held down would send the box's
+    # former number along, which the browser does not know to be outdated, and it would be taken for a typed one.
+    slides, types = st.session_state[moved]
+    slider = state.seeded(f"{key}-slider-{types}", _nearest(st.session_state[rate]))
+    box = state.seeded(f"{key}-box-{slides}", st.session_state[rate])
 
     def from_slider() -> None:
-        st.session_state[box] = float(st.session_state[slider])
+        st.session_state[rate] = float(st.session_state[slider])
+        st.session_state[moved] = (slides + 1, types)
 
     def from_box() -> None:
-        typed = st.session_state[box]
-        if typed is not None and typed > 0:
-            st.session_state[slider] = _nearest(typed)
+        if st.session_state[box]:
+            st.session_state[rate] = float(st.session_state[box])
+            st.session_state[moved] = (slides, types + 1)
+        else:
+            state.say_next_time(f"A learning rate is above 0, so {st.session_state[rate]:g} stays in use.")
+            st.session_state[moved] = (slides + 1, types)
 
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -186,18 +193,17 @@ def learning_rate(
         )
         st.html(_rate_marks(largest, best))
     with right:
-        current = st.session_state[box]
-        typed = st.number_input(
+        st.number_input(
             f"{label}, typed",
             min_value=0.0,
             key=box,
             format="%.6g",
-            step=_step(float(current or 0.1)),
+            step=_step(st.session_state[rate]),
             on_change=from_box,
             label_visibility="collapsed",
             disabled=locks.disabled(),
         )
-    return float(typed) if typed else float(st.session_state[slider])
+    return float(st.session_state[rate])
 
 
 def _rate_marks(largest: float | None, best: float | None) -> str:
