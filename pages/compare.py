@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from pages.shared import frame, microscope, runs, show, state, take_away, variant_controls
+from pages.shared import data_controls, frame, microscope, runs, show, state, take_away, variant_controls
 
 with frame.open_page("Compare") as page:
     st.title("Compare")
     experiment = state.experiment()
     data = runs.dataset_or_sentence(experiment)
+    if data is None:
+        data_controls.ask_for_file(experiment)
     if data is not None:
         page.data_in_use(show.data_line(experiment, data))
         variant_controls.preset()

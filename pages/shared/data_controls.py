@@ -8,6 +8,7 @@ import streamlit as st
 
 import gd_core as gd
 from pages.shared import locks, state, widgets
+from pages.shared.guard import guard
 
 SOURCES = {"generate": "Generate", "bundled": "Pick real data", "upload": "Upload your own"}
 MISSING = {
@@ -21,8 +22,41 @@ MOST_ROWS = 1_000_000
 # how `gd.usable_columns` describes them; a row number is offered, and not taken by itself
 USUAL_FEATURES = ("numeric", "categorical", "date")
 NO_FEATURES = ("text", "ambiguous", "empty")
+TABLE_ENDINGS = ["csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson"]
 # of a file, as far as an experiment remembers it
 LONGEST_NAME = 200
+
+
+def ask_for_file(current: gd.Experiment) -> None:
+    """Ask for the file that an experiment is about, as after opening a link to it; another file says so."""
+    if not isinstance(current.data, gd.Uploaded):
+        return
+    key = state.key("missing-file")
+    st.file_uploader(
+        f"The file {widgets.plain(current.data.filename)}, which this experiment is about",
+        type=TABLE_ENDINGS,
+        key=key,
+        on_change=guard()(_brought),
+        args=(key, current),
+        help="It is checked by its contents, not by its name, and stays in this session's memory.",
+    )
+
+
+def _brought(key: str, current: gd.Experiment) -> None:
+    from pages.shared import runs
+
+    arrived = st.session_state.get(key)
+    if arrived is None:
+        return
+    try:
+        upload = state.keep_upload(arrived.name, arrived.getvalue())
+        runs.dataset(current)
+    except runs.DataMissingError:
+        return  # the page says so in its place
+    except ValueError as problem:
+        state.say_next_time(str(problem))
+        return
+    state.use(upload)
 
 
 def data(current: gd.Experiment) -> gd.Experiment:
@@ -117,7 +151,7 @@ def _bundled(name: str) -> gd.Bundled:
 def _uploaded(current: gd.Uploaded | None) -> gd.Uploaded | None:
     arrived = st.file_uploader(
         "A table with a header: CSV, TSV, Excel, Parquet or JSON",
-        type=["csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson"],
+        type=TABLE_ENDINGS,
         key=state.key("file"),
         disabled=locks.disabled(),
         help="It stays in this session's memory, and goes when the session ends.",
