@@ -8,7 +8,8 @@ with frame.open_page("Surface") as page:
     st.title("Surface")
     experiment = state.experiment()
     surface_controls.race()
-    left, right = st.columns([2, 5], gap="medium")
+    with st.container(key="gd-race"):
+        left, right = st.columns([2, 5], gap="medium")
     with left:
         experiment = surface_controls.surface(experiment)
         experiment = surface_controls.budget(experiment)

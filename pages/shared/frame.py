@@ -101,6 +101,8 @@ def _style() -> str:
     }}
     @media (max-width: 40rem) {{
         .stMainBlockContainer {{ padding-inline: 1rem; }}
+        /* a race before its settings: six racers' cards would push it out of sight */
+        .st-key-gd-race > div > [data-testid="stHorizontalBlock"] {{ flex-wrap: wrap-reverse; }}
     }}
     """
 
