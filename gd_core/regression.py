@@ -40,7 +40,7 @@ MOST_SIZE = 1e30
 # a variance takes squares
 MOST_SIZE_BEFORE_SCALING = 1e150
 # rows a block: ten columns of it stay in a core's cache while they are read twice
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
