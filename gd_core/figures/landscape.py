@@ -34,6 +34,8 @@ MOST_POINTS = 300
 # points further apart than this are seen one by one, so each gets a dot
 MOST_DOTS = 80
 LEVELS = 16
+# low enough to see a ravine's floor fall
+EYE = (1.3, -1.3, 0.85)
 # on the contours' fill, which no theme changes
 INK = "#1d2530"
 # a direction is a sum of parameters, so an axis title may be longer than a label
@@ -114,12 +116,14 @@ def surface_paths(
     runs: Sequence[Run] | None = None,
     title: str = "loss",
     only: int | None = None,
+    eye: tuple[float, float, float] = EYE,
 ) -> go.Figure:
     """The surface once, in 3D, and every path on it.
 
     ``height``: "log" draws log10(loss - lowest loss + epsilon), which shows ravines; its ticks are losses above the
     lowest. ``runs``: one a path, whose update numbers and outcomes then stand in the readouts. ``title`` names the
-    loss. ``only`` draws one path, in its own colour. Raises ValueError for labels or runs that are not one a path.
+    loss. ``only`` draws one path, in its own colour. ``eye`` is where the scene is first looked at from.
+    Raises ValueError for labels or runs that are not one a path.
     """
     scale = _Scale.of(plane, height, style.escape(title))
     names = _names(plane, labels, runs)
@@ -137,7 +141,7 @@ def surface_paths(
         "zaxis": {"title": {"text": scale.axis_title}, "range": list(window[2]), **scale.ticks},
         "aspectmode": "manual",
         "aspectratio": {"x": 1, "y": 1, "z": 0.75},
-        "camera": {"eye": {"x": 1.3, "y": -1.3, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.1}},
+        "camera": {"eye": dict(zip("xyz", eye, strict=True)), "center": {"x": 0, "y": 0, "z": -0.1}},
     }
     layout = style.layout(revision=f"surface {height}", note=_note(plane, scale), scene=axes)
     if only is not None:

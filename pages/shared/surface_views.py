@@ -17,7 +17,7 @@ from pages.shared import chart, runs, show, state, surface_controls, take_away, 
 # 500 updates one by one; longer races are shown at so many of them
 MOST_TICKS = 501
 # from above, so that a bowl's near wall does not hide what rolls in it
-EYE = {"x": 1.0, "y": -1.3, "z": 1.25}
+EYE = (1.0, -1.3, 1.25)
 # a click names a figure by its place
 CONTOURS = 1
 
@@ -46,11 +46,10 @@ def _drawn(key: str, options_key: str, _experiment: gd.Experiment, _options: Map
     shared: dict[str, Any] = {"labels": compared.labels, "runs": compared.runs, "title": compared.problem.loss_title}
     log_value = _options["log_value"] and _positive(compared)
     drawn = (
-        figures.surface_paths(plane, height=_options["height"], **shared),
+        figures.surface_paths(plane, height=_options["height"], eye=EYE, **shared),
         figures.contour_paths(plane, equal=True, clickable=True, **shared),
         figures.loss_curves(compared.runs, labels=compared.labels, against="updates", log_loss=log_value),
     )
-    drawn[0].update_layout(scene_camera_eye=EYE)
     views = [
         figures.OnSurface(plane=plane, height=_options["height"]),
         figures.OnContour(plane=plane),
