@@ -361,13 +361,20 @@ def comparison_or_sentence(experiment: gd.Experiment, data: gd.Dataset) -> gd.Co
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
-    """Compile what a first comparison needs, or load it from disk, while the person reads the page."""
+    """Compile what a first comparison needs, or load it from disk, while the person reads the page.
+
+    The server serves many people at once with few cores: more than one thread for a small matrix product only makes
+    them wait for each other.
+    """
     thread = threading.Thread(target=_compile, name="warm-up", daemon=True)
     thread.start()
     return thread
 
 
 def _compile() -> None:
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
     tiny = gd.Regression(gd.generate("linear", n_samples=8))
     for variant in (
         gd.Variant(),
