@@ -53,6 +53,9 @@ CURVE_POINTS = 80
 # where predictions are sent themselves
 MOST_KEYS = 60
 KEY_BYTES = 20_000
+# arrows as whole numbers of this share of the longest: 1/100 of a pixel
+ARROW_LEVELS = 32_000
+NO_ARROW = -32_768
 # predictions as whole numbers across the window and as much again on both sides: 1/100 of a pixel
 LEVELS = 65_000
 
@@ -120,6 +123,7 @@ class Motion:
             "parameters": [style.shorten(name, 24) for name in names[:SHOWN_PARAMETERS]],
             "gradients": self.gradients,
             "opensAt": self.opens_at,
+            "arrowUnit": self._longest / ARROW_LEVELS if self.arrows and self._plane is not None else None,
             "arrows": [[kind, title] for kind, title in KINDS.items() if any(kind in found for found in self._arrows)],
             "runs": [self._run(i) for i in range(len(self.runs))],
             "views": [self._view(view) for view in self.views],
@@ -154,11 +158,13 @@ class Motion:
         if self.gradients:
             found["gradient"] = _single(run.problem.gradients(theta)[:, :SHOWN_PARAMETERS])
         if self.arrows:
-            found["arrows"] = {kind: _single(vectors).ravel() for kind, vectors in self._arrows[i].items()}
+            found["arrows"] = {kind: self._packed_arrows(vectors, kind) for kind, vectors in self._arrows[i].items()}
         plane = self._plane
         if plane is not None:
             path = plane.paths[i]
-            found["u"], found["v"] = _single(path.u[kept]), _single(path.v[kept])
+            # where the plane is all of the parameter space, theta says it
+            if not (run.problem.n_params == 2 and np.array_equal(np.column_stack([path.u, path.v]), run.theta)):
+                found["u"], found["v"] = _single(path.u[kept]), _single(path.v[kept])
         for view in self.views:
             band = view.bands[i] if isinstance(view, OnCurve) and view.bands is not None else None
             if band is not None:
@@ -170,15 +176,27 @@ class Motion:
     def _plane(self) -> Plane | None:
         return next((view.plane for view in self.views if isinstance(view, OnSurface | OnContour)), None)
 
+    def _packed_arrows(self, vectors: Array, kind: str) -> Array:
+        """Steps as they are; the others, which are no longer than the longest, as whole numbers of `ARROW_LEVELS`."""
+        if kind == "step":
+            return _single(vectors).ravel()
+        levels = np.rint(vectors / self._longest * ARROW_LEVELS)
+        return np.where(np.isfinite(levels), levels, NO_ARROW).astype(np.int16).ravel()
+
+    @cached_property
+    def _longest(self) -> float:
+        """The length of the longest gradient or velocity that is drawn."""
+        assert self._plane is not None
+        return LONGEST * min(float(np.ptp(self._plane.u)), float(np.ptp(self._plane.v)))
+
     @cached_property
     def _arrows(self) -> list[dict[str, Array]]:
         """Each run's arrows at the records that it is shown at."""
         if not self.arrows or self._plane is None:
             return [{} for _ in self.runs]
-        longest = LONGEST * min(float(np.ptp(self._plane.u)), float(np.ptp(self._plane.v)))
         reference = steepest_start(self.runs)
         return [
-            arrow_vectors(run, np.unique(records), longest=longest, reference=reference)
+            arrow_vectors(run, np.unique(records), longest=self._longest, reference=reference)
             for run, records in zip(self.runs, self.records, strict=True)
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -70,7 +71,7 @@ def _take_surface(chosen: str) -> None:
     current = state.experiment()
     old = _on_surface(current)
     data = replace(old, surface=FIRST_FORMULA if chosen == YOURS else chosen, domain=None)
-    before, after = old.build(), data.build()
+    before, after = _built(old), _built(data)
     scale = after.learning_rate / before.learning_rate
     state.replace_with(
         replace(
@@ -102,7 +103,7 @@ def _formula(current: gd.Experiment) -> gd.Experiment:
         disabled=locks.disabled(),
         help="With + - * / ^, brackets, pi, e, and the functions sin cos tan exp log sqrt abs tanh and their like.",
     )
-    domain = old.domain or old.build().domain
+    domain = old.domain or _built(old).domain
     with st.container(horizontal=True, gap="small"):
         x0 = widgets.real("x from", domain[0][0], key="x0", step=0.5)
         x1 = widgets.real("x to", domain[0][1], key="x1", step=0.5)
@@ -110,7 +111,7 @@ def _formula(current: gd.Experiment) -> gd.Experiment:
         y1 = widgets.real("y to", domain[1][1], key="y1", step=0.5)
     try:
         found = replace(old, surface=typed, domain=((x0, x1), (y0, y1)))
-        st.latex(found.build().formula)
+        st.latex(_built(found).formula)
         return replace(current, data=found)
     except gd.ExpressionError as problem:
         widgets.refusal(problem)
@@ -143,7 +144,7 @@ def _numbers(point: Point, prefix: str) -> Point:
 
 def _usual_start(current: gd.Experiment) -> Point:
     """The surface's own start, or the middle of a domain in which the formula has no value that was found."""
-    built = _on_surface(current).build()
+    built = _built(_on_surface(current))
     try:
         x, y = built.start
         return float(x), float(y)
@@ -240,7 +241,7 @@ def _card(
 
 def _limits(current: gd.Experiment) -> Callable[[gd.Variant], show.Limits]:
     """What theory knows of a racer's rate: all of it on a quadratic surface, and elsewhere what the start tells."""
-    problem = _on_surface(current).build()
+    problem = _built(_on_surface(current))
     if problem.quadratic is not None:
         return show.limits(problem)
 
@@ -282,7 +283,7 @@ def _noise(current: gd.Experiment) -> gd.Experiment:
 
 def view_options(current: gd.Experiment) -> dict[str, Any]:
     """How the surface and the curves are drawn."""
-    height = "log" if _mostly_flat(_on_surface(current).build()) else "linear"
+    height = "log" if _mostly_flat(_built(_on_surface(current))) else "linear"
     seen = state.view()
     if seen.get("surface") == _on_surface(current).surface:
         height = seen["height"]
@@ -308,3 +309,9 @@ def _mostly_flat(built: gd.Surface) -> bool:
 def _on_surface(current: gd.Experiment) -> gd.OnSurface:
     assert isinstance(current.data, gd.OnSurface)
     return current.data
+
+
+# a surface remembers its curvature and where a descent may start, so it is made once
+@functools.lru_cache(maxsize=64)
+def _built(data: gd.OnSurface) -> gd.Surface:
+    return data.build()

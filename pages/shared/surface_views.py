@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -13,6 +13,9 @@ import gd_core as gd
 from gd_core.figures import text as words
 from gd_core.figures.style import number
 from pages.shared import chart, runs, show, state, surface_controls, take_away, widgets
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # 500 updates one by one; longer races are shown at so many of them
 MOST_TICKS = 501
@@ -30,6 +33,7 @@ class Drawn:
     figures: tuple[str, ...]
     motion: str
     summaries: tuple[str, ...]
+    table: pd.DataFrame
 
 
 def race(experiment: gd.Experiment, options: Mapping[str, Any]) -> Drawn | None:
@@ -71,6 +75,7 @@ def _drawn(key: str, options_key: str, _experiment: gd.Experiment, _options: Map
         figures=tuple(chart.to_wire(figure) for figure in drawn),
         motion=chart.motion_to_wire(motion),
         summaries=(on_plane, on_plane, words.describe_loss(compared.runs, compared.labels)),
+        table=compared.table().drop(columns="examples seen").rename(columns={"final loss": "final value"}),
     )
 
 
@@ -121,7 +126,7 @@ def _clicked(click: chart.Click) -> None:
 def outcome(experiment: gd.Experiment, drawn: Drawn) -> None:
     """Where each racer ended, at what cost and why; and what to take away."""
     st.header("How each one ended")
-    frame = drawn.compared.table().drop(columns="examples seen").rename(columns={"final loss": "final value"})
+    frame = drawn.table.copy()
     why = frame.pop("why")
     reached = frame["updates to tolerance"]
     frame["updates to tolerance"] = [number(count) if count == count else "not reached" for count in reached]

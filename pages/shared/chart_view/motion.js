@@ -3,6 +3,7 @@
 const ARRAYS = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
 Object.assign(ARRAYS, { f4: Float32Array, f8: Float64Array });
 const FAINT = 0.3;
+const NO_ARROW = -32768;
 
 /** The same structure with its packed arrays unpacked: { dtype, bdata } is how Plotly packs them too. */
 export function unpacked(node) {
@@ -74,11 +75,16 @@ export class Motion {
   arrow(index, run, kind, tick) {
     const { x, y, z } = this.place(index, { moves: "point", run }, tick);
     const at = 2 * this.runs[run].at[tick];
-    const [dx, dy] = this.runs[run].arrows[kind].subarray(at, at + 2);
+    const [dx, dy] = this.vector(this.runs[run].arrows[kind].subarray(at, at + 2));
     if (x[0] === null || !x.length || !Number.isFinite(dx + dy)) {
       return { x: [null], y: [null], ...(z && { z: [null] }) };
     }
     return { x: [x[0], x[0] + dx], y: [y[0], y[0] + dy], ...(z && { z: [z[0], z[0]] }) };
+  }
+
+  vector(entries) {
+    if (!(entries instanceof Int16Array)) return entries;
+    return Array.from(entries, (level) => (level === NO_ARROW ? NaN : level * this.arrowUnit));
   }
 
   path(view, run) {
@@ -89,7 +95,9 @@ export class Motion {
       axes.push(["y", Array.from(loss, (value) => value - view.base)]);
       return { axes, length: run.updates.length, inside: axes[1][1].map(Number.isFinite) };
     }
-    axes.push(["x", Array.from(run.u)], ["y", Array.from(run.v)]);
+    // where a plane is all there is, the two parameters are the place on it
+    const [u, v] = run.u ? [run.u, run.v] : [0, 1].map((j) => run.theta.filter((_, k) => k % 2 === j));
+    axes.push(["x", Array.from(u)], ["y", Array.from(v)]);
     if (view.kind === "space") axes.push(["z", Array.from(run.loss, (loss) => height(view, loss))]);
     const inside = axes[0][1].map((_, k) =>
       axes.every(([, values], axis) => values[k] >= view.window[axis][0] && values[k] <= view.window[axis][1]),
