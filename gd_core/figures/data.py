@@ -24,7 +24,9 @@ Array = npt.NDArray[Any]
 MOST_POINTS = 2000
 # over all panels and variants together: 16 bytes a point on the wire
 MOST_POINTS_TOGETHER = 3000
-MOST_COMPARED = 1000
+# clouds of several variants lie over each other: more points would only hide the others, and be sent for nothing
+MOST_COMPARED = 600
+MOST_COMPARED_TOGETHER = 1600
 MOST_PANELS = 12
 PANELS_IN_A_ROW = 3
 # with more features than this, points against each one say less than the correlations
@@ -197,7 +199,7 @@ def _fitted_curves(problem: Regression, thetas: list[Array], names: list[str]) -
 def _predicted_against_true(problem: Regression, thetas: list[Array], names: list[str]) -> go.Figure:
     dataset = problem.dataset
     y_title = style.escape(dataset.target_name)
-    most = min(MOST_COMPARED, MOST_POINTS_TOGETHER // max(len(thetas), 1))
+    most = min(MOST_COMPARED, MOST_COMPARED_TOGETHER // max(len(thetas), 1))
     rows = style.thin_rows(np.arange(dataset.n_samples), most)
     true = dataset.y[rows]
     low, high = float(dataset.y.min()), float(dataset.y.max())
