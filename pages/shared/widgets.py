@@ -165,14 +165,22 @@ def learning_rate(
     # Each gets a new name when the other is used. Under the same name, a slider that is held down would send the box's
     # former number along, which the browser does not know to be outdated, and it would be taken for a typed one.
     slides, types = st.session_state[moved]
-    slider = state.seeded(f"{key}-slider-{types}", _nearest(st.session_state[rate]))
-    box = state.seeded(f"{key}-box-{slides}", st.session_state[rate])
+    slider, box = state.key(f"{key}-slider-{types}"), state.key(f"{key}-box-{slides}")
+    # what they show first is told to the browser with every run: one that is cut short may be the one that made them
+    for control, first in ((slider, _nearest(st.session_state[rate])), (box, st.session_state[rate])):
+        if control not in st.session_state:
+            st.session_state[f"{control}-first"] = first
+    # and such a run also leaves a control that reports as new what it shows anyway
+    shown = {control: st.session_state[f"{control}-first"] for control in (slider, box)}
 
     def from_slider() -> None:
-        st.session_state[rate] = float(st.session_state[slider])
-        st.session_state[moved] = (slides + 1, types)
+        if st.session_state[slider] != shown[slider]:
+            st.session_state[rate] = float(st.session_state[slider])
+            st.session_state[moved] = (slides + 1, types)
 
     def from_box() -> None:
+        if st.session_state[box] == shown[box]:
+            return
         if st.session_state[box]:
             st.session_state[rate] = float(st.session_state[box])
             st.session_state[moved] = (slides, types + 1)
@@ -182,9 +190,10 @@ def learning_rate(
 
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        st.select_slider(
+        shown[slider] = st.select_slider(
             label,
             RATES,
+            st.session_state[f"{slider}-first"],
             key=slider,
             format_func="{:g}".format,
             on_change=from_slider,
@@ -193,9 +202,10 @@ def learning_rate(
         )
         st.html(_rate_marks(largest, best))
     with right:
-        st.number_input(
+        shown[box] = st.number_input(
             f"{label}, typed",
             min_value=0.0,
+            value=st.session_state[f"{box}-first"],
             key=box,
             format="%.6g",
             step=_step(st.session_state[rate]),
