@@ -195,7 +195,7 @@ def test_a_formula_replaces_the_surface_and_a_hostile_one_does_not(lab: Page) ->
 
 def test_a_start_without_a_value_is_refused_with_a_sentence(lab: Page) -> None:
     choose(lab, "Surface", "a formula of your own")
-    type_in(lab, "Formula in x and y", "log(x) + y^2 + x")
+    type_in(lab, "Formula in x and y", "x*log(x) + y^2")
     type_in(lab, "Start x", "-1")
     expect(lab.get_by_test_id("stAlert")).to_contain_text("cannot start at (-1")
     type_in(lab, "Start x", "1")
