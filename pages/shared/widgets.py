@@ -173,16 +173,20 @@ def learning_rate(
     # and such a run also leaves a control that reports as new what it shows anyway
     shown = {control: st.session_state[f"{control}-first"] for control in (slider, box)}
 
+    @guard()
     def from_slider() -> None:
-        if st.session_state[slider] != shown[slider]:
-            st.session_state[rate] = float(st.session_state[slider])
+        slid = st.session_state.get(slider, shown[slider])
+        if slid != shown[slider]:
+            st.session_state[rate] = float(slid)
             st.session_state[moved] = (slides + 1, types)
 
+    @guard()
     def from_box() -> None:
-        if st.session_state[box] == shown[box]:
+        typed = st.session_state.get(box, shown[box])
+        if typed == shown[box]:
             return
-        if st.session_state[box]:
-            st.session_state[rate] = float(st.session_state[box])
+        if typed:
+            st.session_state[rate] = float(typed)
             st.session_state[moved] = (slides, types + 1)
         else:
             state.say_next_time(f"A learning rate is above 0, so {st.session_state[rate]:g} stays in use.")
