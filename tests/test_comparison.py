@@ -97,7 +97,7 @@ def test_many_runs_come_back_in_order(n_jobs: int) -> None:
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_progress_rises_to_one(seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = itertools.count()
-    monkeypatch.setattr("gd_core.descent.time.perf_counter", lambda: next(seconds))
+    monkeypatch.setattr("gd_core.descent.drive.time.perf_counter", lambda: next(seconds))
     heard: list[float] = []
     gd.compare(problem(), variants(), gd.Budget(epochs=3, loss_tolerance=1e-300), seeds=seeds, progress=heard.append)
     assert heard == sorted(heard)

@@ -619,7 +619,7 @@ def test_a_given_start_is_the_first_point(start: Any) -> None:
 def test_progress_rises_to_one(sampling: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # a clock on which every look is a second later: no stretch of updates goes by unreported
     seconds = itertools.count()
-    monkeypatch.setattr("gd_core.descent.time.perf_counter", lambda: next(seconds))
+    monkeypatch.setattr("gd_core.descent.drive.time.perf_counter", lambda: next(seconds))
     heard: list[float] = []
     problem = gd.Regression(gd.Dataset(*random_data(10_000)), loss="huber")
     variant = gd.Variant(sampling=sampling, schedule=gd.Constant(1e-3))
