@@ -68,8 +68,8 @@ def disabled() -> bool:
 def notice() -> str:
     """One sentence on what this session's link locked or hid, empty if nothing."""
     parts = []
-    for wish, word in (("lock", "locked"), ("hide", "hidden")):
+    for wish, word in (("lock", "Locked"), ("hide", "Hidden")):
         names = [words for name, words in SECTIONS.items() if name in _names(wish)]
         if names:
-            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {word}")
-    return f"The link you opened set this page up for a lesson: {'; '.join(parts)}." if parts else ""
+            parts.append(f"{word}: {', '.join(names)}.")
+    return f"The link you opened set this page up for a lesson. {' '.join(parts)}" if parts else ""

@@ -12,6 +12,8 @@ from pages.shared.guard import guard
 
 # what a QR code of 177 x 177 modules holds at the lowest error correction
 QR_LIMIT = 2953
+# the standard's margin, in modules, and about how many pixels a phone held before a screen reads with ease
+QUIET_ZONE, QR_WIDTH = 4, 330
 LANGUAGES = {"numpy": "NumPy", "pytorch": "PyTorch", "scikit-learn": "scikit-learn"}
 
 
@@ -54,7 +56,8 @@ def _links(experiment: gd.Experiment) -> None:
             "The link does not carry your file: it knows it by its fingerprint, and asks whoever opens it for it."
         )
     if len(address.encode()) <= QR_LIMIT:
-        st.image(qr_code(address), width=280, caption="The same link, for a phone.")
+        # at its own size and without loss: a code whose modules are blurred is hard to read
+        st.image(qr_code(address), width="content", output_format="PNG", caption="The same link, for a phone.")
     else:
         st.caption("The link is too long for a QR code that a phone could read.")
 
@@ -66,8 +69,10 @@ def qr_code(address: str) -> bytes:
 
     import segno
 
+    code = segno.make(address, error="l", micro=False)
+    size, _ = code.symbol_size(border=QUIET_ZONE)
     picture = io.BytesIO()
-    segno.make(address, error="l", micro=False).save(picture, kind="png", scale=4, border=4)
+    code.save(picture, kind="png", scale=max(2, QR_WIDTH // size), border=QUIET_ZONE)
     return picture.getvalue()
 
 
