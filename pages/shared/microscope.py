@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import streamlit as st
 import gd_core as gd
 from gd_core import figures
 from gd_core.checks import distinct
-from pages.shared import chart, runs, state, widgets
+from pages.shared import chart, runs, show, state, widgets
 from pages.shared.guard import guard
 
 if TYPE_CHECKING:
@@ -171,9 +172,14 @@ def _drawn(
         )  # fmt: skip
         summaries.append(figures.describe_update(steps, k, compared.labels[variant], run.problem.parameter_names))
     rows = compared.problem.training_rows[steps.rows[k]]
-    drawn.append(figures.scatter(data, highlight=rows, panels=min(data.n_features, MOST_PANELS)))
-    summaries.append(f"The data, with the {len(rows):,} rows of this update highlighted.")
+    # all rows highlighted would be the same picture twice
+    marked = None if run.variant.sampling.full else rows
+    drawn.append(figures.scatter(data, highlight=marked, panels=min(data.n_features, MOST_PANELS)))
+    which = "every training row" if marked is None else "one highlighted row" if len(rows) == 1 else "highlighted rows"
+    summaries.append(f"The data. This update reads {which}.")
     chart.show(drawn, key="microscope", summary=summaries, columns=2, height=380)
+    notes = [html.unescape(figures.note_of(figure)) for figure in drawn]
+    show.notes_below(["Contours", "Data"][-len(drawn) :], notes)
     if compared.problem.n_params > 2:
         st.caption("The arrows are projections onto the plane; the angle above is the true one.")
 

@@ -215,11 +215,11 @@ def views(
     )
     middle = ["Surface", "Contours"] if len(together) == 4 else [f"Figure {i}" for i in range(2, len(together))]
     names = ["Loss", *middle, "Fit"]
-    _notes(names, runs.notes(experiment, compared, plane, options))
+    notes_below(names, runs.notes(experiment, compared, plane, options))
     return dict(zip(names, together, strict=True))
 
 
-def _notes(names: Sequence[str], notes: Sequence[str]) -> None:
+def notes_below(names: Sequence[str], notes: Sequence[str]) -> None:
     """What the figures leave out, once each, below them."""
     said: dict[str, list[str]] = {}
     for name, note in zip(names, notes, strict=True):
