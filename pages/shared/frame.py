@@ -95,8 +95,10 @@ def _style() -> str:
 
     return f"""
     .stMainBlockContainer {{ padding-top: 3.5rem; }}
+    /* Streamlit's own box around the frame, as that is what has a page's length to stick in */
+    div:has(> .st-key-gd-frame) {{ position: sticky; top: 3.5rem; z-index: 90; }}
     .st-key-gd-frame {{
-        position: sticky; top: 3.5rem; z-index: 90; padding-block: 0.375rem; justify-content: space-between;
+        padding-block: 0.375rem; justify-content: space-between;
         background: {both("backgroundColor")}; border-bottom: 1px solid {both("borderColor")};
     }}
     @media (max-width: 40rem) {{
