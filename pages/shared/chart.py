@@ -211,11 +211,12 @@ def _plain(node: Any) -> Any:
 
 
 def _callback(key: str, name: str, read: Callable[[Any], Any], then: Callable[[Any], None] | str) -> Callable[[], None]:
+    @guard()  # a callback runs before the page and its frame
     def happened() -> None:
-        event = read(st.session_state[key].get(name))
+        # a run that was cut short can leave a component that the session does not know yet
+        event = read(st.session_state.get(key, {}).get(name))
         if event is not None and callable(then):
-            with guard():  # a callback runs before the page and its frame
-                then(event)
+            then(event)
 
     return happened
 
