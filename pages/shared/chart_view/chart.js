@@ -6,7 +6,7 @@
 
 import { plotly } from "./loading.js";
 import { Motion } from "./motion.js";
-import { move, settle } from "./moving.js";
+import { lighten, move, settle } from "./moving.js";
 import { Player } from "./player.js";
 
 const SPATIAL = new Set(["surface", "scatter3d", "mesh3d", "cone", "streamtube", "volume", "isosurface"]);
@@ -206,6 +206,7 @@ class View {
           if (camera) layout[scene].camera = camera;
         }
         await Plotly.react(figure.box, data, { ...layout, autosize: true }, CONFIG);
+        if (moving?.length) lighten(figure.box, figure.scenes);
         if (!figure.json) this.listen(index);
         Object.assign(figure, { json, look, motion, moving, tick });
       } else if (figure.width !== width || figure.height !== height) {

@@ -33,6 +33,22 @@ export function settle(box, scenes) {
   for (const name of scenes) drawSpace(box, box._fullLayout[name]._scene, false);
 }
 
+/**
+ * Draw the surfaces of a figure from the points that they were given. plotly.js makes four times as many of them, of which
+ * nothing is seen but the time that they take: they are drawn again with everything that moves before them.
+ */
+export function lighten(box, scenes) {
+  for (const name of scenes) {
+    const { traces } = box._fullLayout[name]._scene;
+    for (const full of box._fullData.filter(({ type, scene }) => type === "surface" && (scene ?? "scene") === name)) {
+      const surface = traces[full.uid];
+      if (!surface?.refineData) continue;
+      surface.refineData = false;
+      surface.update(full);
+    }
+  }
+}
+
 function moved(scene, full) {
   const trace = scene.traces[full.uid];
   trace.update(full);
