@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import frame, runs, show, snippets, state
+from pages.shared import data_controls, frame, runs, show, snippets, state
 
 with frame.open_page("Code") as page:
     st.title("Code")
@@ -36,5 +36,7 @@ with frame.open_page("Code") as page:
     data = runs.dataset_or_sentence(experiment) if snippets.needs_data(experiment) else None
     if data is not None:
         page.data_in_use(show.data_line(experiment, data))
+    elif snippets.needs_data(experiment):
+        data_controls.ask_for_file(experiment)
     if data is not None or not snippets.needs_data(experiment):
         snippets.programs(experiment, data)

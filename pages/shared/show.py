@@ -277,7 +277,11 @@ def coefficients(compared: gd.Comparison) -> pd.DataFrame:
         label: problem.coefficients(run.final) for label, run in zip(compared.labels, compared.runs, strict=True)
     }
     if problem.optimum is not None:
-        columns["exact solution"] = problem.coefficients(problem.optimum.theta)
+        exact = "exact solution"
+        while exact in columns:
+            # a variant may have any name
+            exact += " (least squares)" if problem.quadratic is not None else " (solver)"
+        columns[exact] = problem.coefficients(problem.optimum.theta)
     return pd.DataFrame(columns)
 
 

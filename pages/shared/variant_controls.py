@@ -106,7 +106,7 @@ def budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
 
 def _budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
     old = current.budget
-    first, second, third = st.columns([3, 2, 2], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([6, 4, 4, 2], vertical_alignment="bottom")
     with first:
         unit = widgets.segments("Equal budget in", UNITS, old.unit, key="unit")
     with second:
@@ -124,9 +124,34 @@ def _budget(current: gd.Experiment, n_samples: int) -> gd.Experiment:
             help="Repeats every variant with seed, seed + 1, ...; the i-th repeat of every variant "
             "sees the same order of rows.",
         )
-    return replace(
-        current, budget=replace(old, **{"epochs": None, "updates": None, "examples": None, unit: amount}), seeds=seeds
-    )
+    with fourth:
+        stops = _stops(old)
+    units = {"epochs": None, "updates": None, "examples": None, unit: amount}
+    return replace(current, budget=replace(old, **units, **stops), seeds=seeds)
+
+
+def _stops(old: gd.Budget) -> dict[str, float]:
+    """What may end a run before its budget is spent."""
+    stops = {"gradient_tolerance": old.gradient_tolerance, "loss_tolerance": old.loss_tolerance}
+    with widgets.drawer("Stop early", ":material/front_hand:", key="stops") as opened:
+        if opened:
+            stops["gradient_tolerance"] = widgets.real(
+                "Once the gradient's norm is at most",
+                old.gradient_tolerance,
+                key="gradient-tolerance",
+                least=0.0,
+                step=0.001,
+                help="0 switches it off. The gradient is the full one, over all training rows.",
+            )
+            stops["loss_tolerance"] = widgets.real(
+                "Once an epoch changes the loss by at most",
+                old.loss_tolerance,
+                key="loss-tolerance",
+                least=0.0,
+                step=0.001,
+                help="0 switches it off. A tiny learning rate changes the loss little without having arrived.",
+            )
+    return stops
 
 
 def variants(current: gd.Experiment, n_samples: int, limits: Callable[[gd.Variant], show.Limits]) -> gd.Experiment:
