@@ -86,6 +86,9 @@ def _settings(rule: gd.Rule, name: str, number: str) -> gd.Rule:
             "Nesterov": ("nesterov", "dampening"),
         }.get(name, ())
         found: gd.Rule = widgets.settings_of(rule, key=f"{number}-{name}", skip=skip)
+        if name == "momentum" and getattr(found, "momentum", 1.0) == 0:
+            st.warning("Momentum 0 is the plain rule: choose plain in the menu for it. The last momentum is kept.")
+            return rule
         return found
 
 
