@@ -76,6 +76,10 @@ class Comparison:
         The distance to the optimum is Euclidean, in the scaled parameters. A variant whose median run did not reach the
         target has no number of updates to it (NaN).
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pandas.DataFrame:
         import pandas
 
         return pandas.DataFrame([self._row(i) for i in range(len(self.variants))], index=list(self.labels))
@@ -106,6 +110,10 @@ class Comparison:
 
     def differences(self) -> pandas.DataFrame:
         """The settings in which the variants differ: one row a setting, one column a variant; empty if none do."""
+        return self._differences.copy()
+
+    @cached_property
+    def _differences(self) -> pandas.DataFrame:
         import pandas
 
         described = [describe(variant) for variant in self.variants]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import streamlit as st
@@ -190,18 +191,14 @@ def views(
 
     ``on_step`` is called where a person leaves the player.
     """
-    labels, runs_ = compared.labels, compared.runs
     plane = None
     if compared.problem.n_params > 1:
         plane = runs.or_sentence(lambda: runs.plane(experiment, compared, options["axes"]))
     else:
         st.caption("This model has one parameter, and a surface needs two: the loss and the fit are all there is.")
     together = runs.figures(experiment, compared, plane, options)
-    summaries = [
-        words.describe_loss(runs_, labels),
-        *([] if plane is None else [words.describe_plane(plane, labels)] * (len(together) - 2)),
-        words.describe_fit(compared.problem, [run.final for run in runs_], labels),
-    ]
+    summaries = _summaries(experiment.key, compared.problem.dataset.fingerprint, repr(options["axes"]), compared, plane)
+    summaries = [summaries[0], *summaries[1:-1] * (len(together) - 2), summaries[-1]]
     chart.show(
         together,
         key="compare",
@@ -239,8 +236,31 @@ def trace(compared: gd.Comparison) -> pd.DataFrame:
     )
 
 
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _summaries(
+    key: str, fingerprint: str, axes_key: str, _compared: gd.Comparison, _plane: gd.Plane | None
+) -> list[str]:
+    """The loss, the plane if there is one, and the fit, in words."""
+    labels, made = _compared.labels, _compared.runs
+    return [
+        words.describe_loss(made, labels),
+        *([] if _plane is None else [words.describe_plane(_plane, labels)]),
+        words.describe_fit(_compared.problem, [run.final for run in made], labels),
+    ]
+
+
 def with_scores(compared: gd.Comparison) -> pd.DataFrame:
     """The comparison's table with R2 and RMSE on the training rows, and on those set aside."""
+    if compared not in _scored:
+        _scored[compared] = _with_scores(compared)
+    return _scored[compared].copy()
+
+
+# a comparison's table goes with it
+_scored: WeakKeyDictionary[gd.Comparison, pd.DataFrame] = WeakKeyDictionary()
+
+
+def _with_scores(compared: gd.Comparison) -> pd.DataFrame:
     frame = compared.table()
     scores = [compared.problem.scores(run.final) for run in compared.runs]
     for name in scores[0]:

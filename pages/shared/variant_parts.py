@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -18,12 +19,17 @@ YOURS = "your rule"
 
 def forms_of_rules() -> dict[str, gd.Rule]:
     """Every rule by its name on the pages, with its defaults: SGD under its three forms, and a rule to be written."""
+    return dict(_forms(tuple(gd.RULES.items())))
+
+
+@lru_cache(maxsize=4)
+def _forms(rules: tuple[tuple[str, type[gd.Rule]], ...]) -> dict[str, gd.Rule]:
     forms: dict[str, gd.Rule] = {
         "plain": gd.SGD(),
         "momentum": gd.SGD(momentum=0.9),
         "Nesterov": gd.SGD(momentum=0.9, nesterov=True),
     }
-    forms |= {name: rule() for name, rule in gd.RULES.items() if name != "SGD"}
+    forms |= {name: rule() for name, rule in rules if name != "SGD"}
     return forms | {YOURS: gd.TypedRule()}
 
 
