@@ -643,3 +643,13 @@ def test_words_have_the_numbers() -> None:
 def test_misuse_says_what_is_wrong(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_equal_eigenvalues_lie_on_one_level() -> None:
+    found = curvature(gd.Regression(gd.generate("linear", n_samples=50)))
+    figure = figures.eigenvalues([found], ["standard"])
+    low, high = figure.layout.yaxis.range
+    drawn = np.log10([value for value in figure.data[0].y if np.isfinite(value)])
+    assert high - low == pytest.approx(1.0)
+    assert np.ptp(drawn) < 1e-6 * (high - low)
+    assert low < drawn.min() <= drawn.max() < high

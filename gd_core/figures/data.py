@@ -240,7 +240,7 @@ def eigenvalues(curvatures: Sequence[Curvature], names: Sequence[str]) -> go.Fig
     require(len(names) == len(curvatures), "names must be one a curvature ({}), got {}", len(curvatures), len(names))
     traces: list[dict[str, Any]] = []
     notes = []
-    lowest = math.inf
+    lowest, highest = math.inf, 0.0
     for i, (curvature, given) in enumerate(zip(curvatures, names, strict=True)):
         look = style.look(i)
         values = np.asarray(curvature.eigenvalues, dtype=np.float64)[::-1]
@@ -250,6 +250,7 @@ def eigenvalues(curvatures: Sequence[Curvature], names: Sequence[str]) -> go.Fig
             notes.append(f"{name}: {int((~upward).sum()):,} of {len(values):,} directions are flat or curve downwards.")
         if upward.any():
             lowest = min(lowest, float(values[upward].min()))
+            highest = max(highest, float(values[upward].max()))
         traces.append(
             {
                 "type": "scatter",
@@ -270,6 +271,10 @@ def eigenvalues(curvatures: Sequence[Curvature], names: Sequence[str]) -> go.Fig
         xaxis={"title": {"text": "direction, the steepest first"}, **ticks},
         yaxis={"title": {"text": "eigenvalue of the Hessian"}, "type": "log", "exponentformat": "power"},
     )
+    if 0 < highest < 2 * lowest:
+        # equal eigenvalues differ by rounding, which must not fill the axis
+        middle = 0.5 * (math.log10(lowest) + math.log10(highest))
+        layout["yaxis"]["range"] = [middle - 0.5, middle + 0.5]
     return style.figure(traces, layout)
 
 

@@ -17,7 +17,10 @@ from pages.shared.guard import guard
 
 # eight a decade, from a millionth to a thousand: near enough to any rate that the typed number then says exactly
 RATES = tuple(
-    float(f"{lead}e{power}") for power in range(-6, 4) for lead in (1, 1.5, 2, 3, 4, 5, 7) if lead * 10**power <= 1000
+    float(f"{lead}e{power}")
+    for power in range(-6, 4)
+    for lead in (1, 1.5, 2, 2.5, 3, 4, 5, 7)
+    if lead * 10**power <= 1000
 )
 
 
