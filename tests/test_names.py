@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,9 @@ def test_settings_and_menus_load_nothing_heavy() -> None:
         "gd.RULES, gd.SCHEDULES, gd.LOSSES, gd.MODELS, gd.SCALINGS, gd.GENERATORS, gd.BUNDLED, gd.TableError"
     )
     assert loaded_after(code) == set()
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    # pytest imports them by their bare names, and would stop at the second one
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
