@@ -94,6 +94,12 @@ class Curvature:
         return (self.largest - self.smallest) / (self.largest + self.smallest) if self.largest else 1.0
 
     @property
+    def updates_for_a_digit(self) -> float:
+        """-1 / log10(best_rate), at least 1: updates at the best rate that divide the distance by ten, at worst."""
+        rate = self.best_rate
+        return 1.0 if rate <= 0.1 else (math.inf if rate >= 1 else -1.0 / math.log10(rate))
+
+    @property
     def best_momentum(self) -> float:
         """((sqrt kappa - 1) / (sqrt kappa + 1))^2, the heavy ball's best momentum (Polyak, 1964).
 

@@ -184,3 +184,15 @@ def test_a_gradient_without_a_value_is_refused() -> None:
 def test_importing_the_file_does_not_hide_the_function() -> None:
     program = "import gd_core.curvature, gd_core as gd; assert callable(gd.curvature)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("condition_number", [1.0, 30.0, 1000.0])
+def test_so_many_updates_at_the_best_rate_divide_the_distance_by_ten(condition_number: float) -> None:
+    data = gd.generate("linear", n_samples=60, n_features=2, condition_number=condition_number)
+    problem = gd.Regression(data, scaling="none")
+    found = gd.curvature(problem)
+    updates = round(3 * found.updates_for_a_digit)
+    run = gd.descend(problem, gd.Variant(schedule=gd.Constant(found.best_learning_rate)), gd.Budget(updates=updates))
+    left = np.linalg.norm(run.final - problem.optimum.theta) / np.linalg.norm(problem.start - problem.optimum.theta)
+    assert left <= 1.05e-3
+    assert found.updates_for_a_digit >= 1

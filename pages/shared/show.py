@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -98,30 +97,24 @@ def curvature_table(named: Mapping[str, gd.Curvature]) -> pd.DataFrame:
         "condition number": [c.condition_number for c in named.values()],
         "largest stable learning rate": [c.max_stable_learning_rate for c in named.values()],
         "best learning rate": [c.best_learning_rate for c in named.values()],
-        "updates for one more digit": [updates_for_a_digit(c) for c in named.values()],
+        "updates for one more digit": [c.updates_for_a_digit for c in named.values()],
     }
     shown = {name: [number(value) for value in values] for name, values in rows.items()}
     return pd.DataFrame.from_dict(shown, orient="index", columns=list(named))
-
-
-def updates_for_a_digit(curvature: gd.Curvature) -> float:
-    """How many updates at the best rate divide the distance to the optimum by ten: -1 / log10(rate of contraction)."""
-    rate = curvature.best_rate
-    return 1.0 if rate <= 0.1 else (math.inf if rate >= 1 else -1 / math.log10(rate))
 
 
 def _curvature_sentence(before: gd.Curvature, after: gd.Curvature, same: bool) -> str:
     told = (
         f"On these features as they are, the condition number is **{number(before.condition_number)}**: batch descent "
         f"is stable below a learning rate of **{number(before.max_stable_learning_rate)}** and needs about "
-        f"**{number(updates_for_a_digit(before))}** updates for each further digit, even at its best rate."
+        f"**{number(before.updates_for_a_digit)}** updates for each further digit, even at its best rate."
     )
     if same:
         return told + " Choose a scaling above to see what it changes."
     return told + (
         f" After scaling it is **{number(after.condition_number)}**, the limit is "
         f"**{number(after.max_stable_learning_rate)}**, and a digit takes about "
-        f"**{number(updates_for_a_digit(after))}** updates."
+        f"**{number(after.updates_for_a_digit)}** updates."
     )
 
 
